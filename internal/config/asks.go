@@ -1,0 +1,100 @@
+package config
+
+import (
+	"reflect"
+	"strings"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+)
+
+// resourceNames names what r asks for: devices, memory.limit, cpu.shares.
+func resourceNames(r *specs.LinuxResources) (names []string) {
+	if r == nil {
+		return nil
+	}
+	// What runc spec writes in every config is named without reflection.
+	if len(r.Devices) > 0 {
+		names = append(names, "devices")
+	}
+	group := func(name string, p any) {
+		v := reflect.ValueOf(p)
+		if v.IsNil() {
+			return
+		}
+		v = v.Elem()
+		for i := range v.NumField() {
+			if asksValue(v.Field(i)) {
+				key, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("json"), ",")
+				names = append(names, name+"."+key)
+			}
+		}
+	}
+	group("memory", r.Memory)
+	group("cpu", r.CPU)
+	group("pids", r.Pids)
+	group("blockIO", r.BlockIO)
+	if len(r.HugepageLimits) > 0 {
+		names = append(names, "hugepageLimits")
+	}
+	group("network", r.Network)
+	if len(r.Rdma) > 0 {
+		names = append(names, "rdma")
+	}
+	if len(r.Unified) > 0 {
+		names = append(names, "unified")
+	}
+	return names
+}
+
+// asks says whether a section has anything in it but zero values.
+func asks[T any](p T) bool {
+	v := reflect.ValueOf(&p).Elem()
+	switch {
+	case v.IsZero(): // the usual nil
+		return false
+	case v.Kind() == reflect.Pointer:
+		v = v.Elem()
+	}
+	return asksValue(v)
+}
+
+func asksValue(v reflect.Value) bool {
+	switch v.Kind() {
+	case reflect.Pointer:
+		// A number behind a pointer is set even where it is 0.
+		if v.IsNil() {
+			return false
+		}
+		k := v.Elem().Kind()
+		return k != reflect.Struct && k != reflect.Bool || asksValue(v.Elem())
+	case reflect.Struct:
+		for i := range v.NumField() {
+			if asksValue(v.Field(i)) {
+				return true
+			}
+		}
+		return false
+	case reflect.Map:
+		for _, k := range v.MapKeys() {
+			if e := v.MapIndex(k); e.Kind() != reflect.Struct || asksValue(e) {
+				return true
+			}
+		}
+		return false
+	case reflect.Slice:
+		return v.Len() > 0
+	}
+	return !v.IsZero()
+}
+
+// asksSeccomp: a filter that allows every call is none.
+func asksSeccomp(s *specs.LinuxSeccomp) bool {
+	if s == nil {
+		return false
+	}
+	rest := *s
+	if rest.DefaultAction == specs.ActAllow && len(rest.Architectures) == 0 {
+		rest.DefaultAction = ""
+	}
+	return asks(&rest)
+}

@@ -1,0 +1,214 @@
+package config
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+)
+
+// maxWarnings bounds what a hostile config has printed about its values.
+const maxWarnings = 100
+
+// Refused is a property of the config that this build cannot honour.
+type Refused struct {
+	Field string // as --ignore takes it: process.apparmorProfile, mounts[3].uidMappings
+	Why   string // the rest of the sentence: "is set; this build does not ..."
+}
+
+// String is the error to print.
+func (r Refused) String() string { return r.Field + " " + r.Why }
+
+// Hint says how to boot all the same.
+func (r Refused) Hint() string { return "--ignore " + r.Field + " accepts that" }
+
+// Check holds spec against what this build does (semantics.md, section 9).
+//
+// An error is a value that no runtime could honour, or a name in ignore that
+// is not a property which can be ignored. refused lists the properties which
+// ask for something that this build does not do, except those that ignore
+// names; they are to be fatal. warnings names what is accepted without being
+// applied, the ignored ones included. What asks for nothing (an empty list,
+// an empty object, false, null) appears nowhere.
+//
+// A name in ignore is a property, such as hooks, or one entry of a list, such
+// as mounts[3].uidMappings; mounts.uidMappings means those of every mount.
+// spec is not changed: whoever uses it skips what was ignored.
+func Check(spec *specs.Spec, ignore []string) (refused []Refused, warnings []string, err error) {
+	for _, name := range ignore {
+		if !ignorable(name) {
+			return nil, nil, fmt.Errorf("--ignore %s: not a property that can be ignored; those are: %s", name, strings.Join(ignorableNames(), ", "))
+		}
+	}
+	warnings, err = validate(spec)
+	if err != nil {
+		return nil, nil, err
+	}
+	if more := len(warnings) - maxWarnings; more > 0 {
+		warnings = append(warnings[:maxWarnings:maxWarnings], fmt.Sprintf("%d more warnings about values", more))
+	}
+	for _, r := range findRefused(spec) {
+		if ignored(r.Field, ignore) {
+			warnings = append(warnings, r.Field+" is set and ignored, as --ignore asks")
+			continue
+		}
+		refused = append(refused, r)
+	}
+	return refused, append(warnings, notApplied(spec, ignore)...), nil
+}
+
+// refusal is a property that is refused when asked says that it asks for
+// something.
+type refusal struct {
+	field string
+	why   string
+	asked func(*specs.Spec) bool // not with a nil Process or Linux
+}
+
+var refusals = []refusal{
+	{"domainname", "does not set NIS domain names", func(s *specs.Spec) bool { return s.Domainname != "" }},
+	{"hooks", "runs no hooks", func(s *specs.Spec) bool { return asks(s.Hooks) }},
+	{"solaris", "boots Linux containers only", func(s *specs.Spec) bool { return asks(s.Solaris) }},
+	{"windows", "boots Linux containers only", func(s *specs.Spec) bool { return asks(s.Windows) }},
+	{"vm", "boots no virtual machines", func(s *specs.Spec) bool { return asks(s.VM) }},
+	{"zos", "boots Linux containers only", func(s *specs.Spec) bool { return asks(s.ZOS) }},
+	{"freebsd", "boots Linux containers only", func(s *specs.Spec) bool { return asks(s.FreeBSD) }},
+}
+
+var processRefusals = []refusal{
+	{"process.user.username", "takes user ids only", func(s *specs.Spec) bool { return s.Process.User.Username != "" }},
+	{"process.commandLine", "takes process.args only", func(s *specs.Spec) bool { return s.Process.CommandLine != "" }},
+	{"process.apparmorProfile", "does not apply AppArmor profiles", func(s *specs.Spec) bool { return s.Process.ApparmorProfile != "" }},
+	{"process.scheduler", "does not set the scheduling policy", func(s *specs.Spec) bool { return asks(s.Process.Scheduler) }},
+	{"process.selinuxLabel", "does not apply SELinux labels", func(s *specs.Spec) bool { return s.Process.SelinuxLabel != "" }},
+	{"process.ioPriority", "does not set I/O priorities", func(s *specs.Spec) bool { return asks(s.Process.IOPriority) }},
+	{"process.execCPUAffinity", "does not set CPU affinity", func(s *specs.Spec) bool { return asks(s.Process.ExecCPUAffinity) }},
+}
+
+var linuxRefusals = []refusal{
+	{"linux.uidMappings", "makes no user namespaces", func(s *specs.Spec) bool { return len(s.Linux.UIDMappings) > 0 }},
+	{"linux.gidMappings", "makes no user namespaces", func(s *specs.Spec) bool { return len(s.Linux.GIDMappings) > 0 }},
+	{"linux.sysctl", "sets no sysctls", func(s *specs.Spec) bool { return len(s.Linux.Sysctl) > 0 }},
+	{"linux.netDevices", "moves no network devices", func(s *specs.Spec) bool { return len(s.Linux.NetDevices) > 0 }},
+	{"linux.seccomp", "applies no seccomp filters", func(s *specs.Spec) bool { return asksSeccomp(s.Linux.Seccomp) }},
+	{"linux.mountLabel", "does not apply SELinux labels", func(s *specs.Spec) bool { return s.Linux.MountLabel != "" }},
+	{"linux.intelRdt", "does not use Intel RDT", func(s *specs.Spec) bool { return asks(s.Linux.IntelRdt) }},
+	{"linux.memoryPolicy", "sets no memory policy", func(s *specs.Spec) bool { return asks(s.Linux.MemoryPolicy) }},
+	{"linux.personality", "does not set the personality", func(s *specs.Spec) bool { return asks(s.Linux.Personality) }},
+	{"linux.timeOffsets", "makes no time namespaces", func(s *specs.Spec) bool { return asks(s.Linux.TimeOffsets) }},
+}
+
+// otherIgnorable are the properties that findRefused and notApplied handle
+// one by one, without indices.
+var otherIgnorable = []string{
+	"mounts.uidMappings", "mounts.gidMappings", "linux.namespaces", "linux.namespaces.path",
+	"linux.rootfsPropagation", "linux.resources", "linux.cgroupsPath",
+}
+
+func findRefused(spec *specs.Spec) (out []Refused) {
+	add := func(rules []refusal) {
+		for _, r := range rules {
+			if r.asked(spec) {
+				out = append(out, Refused{r.field, "is set; this build " + r.why})
+			}
+		}
+	}
+	add(refusals)
+	if spec.Process != nil {
+		add(processRefusals)
+	}
+	for i := range spec.Mounts {
+		for _, m := range [...]struct {
+			name string
+			ids  []specs.LinuxIDMapping
+		}{{"uidMappings", spec.Mounts[i].UIDMappings}, {"gidMappings", spec.Mounts[i].GIDMappings}} {
+			if len(m.ids) > 0 {
+				out = append(out, Refused{at("mounts", i) + "." + m.name, "is set; this build makes no idmapped mounts"})
+			}
+		}
+	}
+	if spec.Linux == nil {
+		return out
+	}
+	add(linuxRefusals)
+	if p := spec.Linux.RootfsPropagation; p != "" && p != "private" && p != "rprivate" {
+		out = append(out, Refused{"linux.rootfsPropagation", "is " + quote(p) + "; this build makes the root private"})
+	}
+	for i, ns := range spec.Linux.Namespaces {
+		field := at("linux.namespaces", i)
+		switch {
+		case ns.Type == specs.UserNamespace:
+			out = append(out, Refused{field, "is a user namespace; this build makes none"})
+		case ns.Type == specs.TimeNamespace:
+			out = append(out, Refused{field, "is a time namespace; this build makes none"})
+		case ns.Type == specs.MountNamespace && ns.Path != "":
+			out = append(out, Refused{field + ".path", "is set; this build joins no mount namespace, it makes a new one"})
+		}
+	}
+	return out
+}
+
+// notApplied warns about what belongs to cgroups, in one line each.
+func notApplied(spec *specs.Spec, ignore []string) (warnings []string) {
+	if spec.Linux == nil {
+		return nil
+	}
+	if parts := resourceNames(spec.Linux.Resources); len(parts) > 0 && !ignored("linux.resources", ignore) {
+		warnings = append(warnings, "linux.resources: not applied by this build: "+strings.Join(parts, ", "))
+	}
+	if p := spec.Linux.CgroupsPath; p != "" && !ignored("linux.cgroupsPath", ignore) {
+		warnings = append(warnings, "linux.cgroupsPath: not applied by this build: the process stays in the cgroup of its caller")
+	}
+	return warnings
+}
+
+func at(list string, i int) string { return list + "[" + strconv.Itoa(i) + "]" }
+
+// plain returns field without its indices.
+func plain(field string) string {
+	for {
+		a, rest, found := strings.Cut(field, "[")
+		index, b, closed := strings.Cut(rest, "]")
+		if !found || !closed || index == "" || strings.Trim(index, "0123456789") != "" {
+			return field
+		}
+		field = a + b
+	}
+}
+
+func ignored(field string, ignore []string) bool {
+	return slices.Contains(ignore, field) || slices.Contains(ignore, plain(field))
+}
+
+// ignorable says whether name, without indices or with those of a list, is a
+// property that Check can refuse or warn about.
+func ignorable(name string) bool {
+	bare := plain(name)
+	if !slices.Contains(ignorableNames(), bare) {
+		return false
+	}
+	if bare == name {
+		return true
+	}
+	// One index, right after the list.
+	for _, l := range [...]string{"mounts", "linux.namespaces"} {
+		if rest, ok := strings.CutPrefix(name, l+"["); ok {
+			_, after, _ := strings.Cut(rest, "]")
+			return l+after == bare
+		}
+	}
+	return false
+}
+
+func ignorableNames() []string {
+	names := slices.Clone(otherIgnorable)
+	for _, rules := range [...][]refusal{refusals, processRefusals, linuxRefusals} {
+		for _, r := range rules {
+			names = append(names, r.field)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
