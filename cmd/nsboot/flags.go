@@ -1,0 +1,93 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/nsboot/nsboot/nsmount"
+	"github.com/spf13/pflag"
+)
+
+// globals are the flags that stand before the command.
+type globals struct {
+	profile, overlay, tmp, log, logFormat string
+	ignore                                []string
+	debug, version, help                  bool
+}
+
+// newFlags makes an empty flag set. Flags may stand before or after other
+// words, and all after -- is the command's own.
+func newFlags(name string) *pflag.FlagSet {
+	fs := pflag.NewFlagSet(name, pflag.ContinueOnError)
+	fs.Usage = func() {}
+	fs.SortFlags = false
+	return fs
+}
+
+func (g *globals) flags() *pflag.FlagSet {
+	fs := newFlags("nsboot")
+	fs.SetInterspersed(false)
+	fs.StringVar(&g.profile, "profile", nsmount.DefaultProfile, "whose rules: "+strings.Join(nsmount.ProfileNames(), ", "))
+	fs.StringVar(&g.overlay, "overlay", "none", "throwaway layer: none, root or all, then :memory or :dir=/ABS, then ,size=N")
+	fs.StringVar(&g.tmp, "tmp", "auto", "/tmp: auto (the profile's rule), tmpfs (always one) or rootfs (never)")
+	fs.StringArrayVar(&g.ignore, "ignore", nil, "accept a field of config.json that this build does not honour; may be repeated")
+	fs.StringVar(&g.log, "log", "", "write messages to FILE instead of standard error")
+	fs.StringVar(&g.logFormat, "log-format", "text", "text or json")
+	fs.BoolVar(&g.debug, "debug", false, "say what was fallen back to and found out")
+	fs.BoolVar(&g.version, "version", false, "print the version")
+	fs.BoolVarP(&g.help, "help", "h", false, "print this help")
+	return fs
+}
+
+// parse reads the global flags and returns the command and what follows it.
+// Without any, no flag set is built: it costs more than a bind mount.
+func (g *globals) parse(args []string) ([]string, error) {
+	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
+		g.profile, g.overlay, g.tmp, g.logFormat = nsmount.DefaultProfile, "none", "auto", "text"
+		return args, nil
+	}
+	fs := g.flags()
+	if err := fs.Parse(args); err != nil {
+		return nil, flagError("nsboot", err)
+	}
+	if !slices.Contains([]string{"auto", "tmpfs", "rootfs"}, g.tmp) {
+		return nil, &usageError{msg: fmt.Sprintf("--tmp=%s", g.tmp), hint: "one of auto, tmpfs, rootfs"}
+	}
+	if _, err := nsmount.ProfileByName(g.profile); err != nil {
+		return nil, &usageError{msg: "--profile: " + err.Error()}
+	}
+	return fs.Args(), nil
+}
+
+// compileOptions are the flags as Compile takes them.
+func (g *globals) compileOptions(bundle string) (nsmount.Options, error) {
+	o, err := nsmount.ParseOverlay(g.overlay)
+	if err != nil {
+		return nsmount.Options{}, &usageError{msg: "--overlay=" + g.overlay + ": " + err.Error(), hint: "for example --overlay=all:memory,size=64m"}
+	}
+	return nsmount.Options{Profile: g.profile, Bundle: bundle, Overlay: o, Tmp: g.tmp}, nil
+}
+
+// flagError says what to type instead of a wrong flag.
+func flagError(command string, err error) error {
+	if errors.Is(err, pflag.ErrHelp) {
+		return err
+	}
+	return &usageError{msg: err.Error(), hint: command + " --help lists the flags"}
+}
+
+// parseCommand parses a command's own flags. help tells that the help was
+// asked for and has been printed.
+func (a *app) parseCommand(fs *pflag.FlagSet, args []string) (help bool, err error) {
+	err = fs.Parse(args)
+	if errors.Is(err, pflag.ErrHelp) {
+		a.commandHelp(fs)
+		return true, nil
+	}
+	if err != nil {
+		return false, flagError("nsboot "+fs.Name(), err)
+	}
+	return false, nil
+}

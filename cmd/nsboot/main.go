@@ -1,0 +1,92 @@
+// Command nsboot boots the file system of an OCI bundle on real kernel mounts,
+// by the rules of gVisor's runsc, and runs the bundle's process there.
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+)
+
+// The process must die with nsboot, whatever ends that: its death signal is
+// tied to the thread that made it, so main stays on the main thread.
+func init() { runtime.LockOSThread() }
+
+// app is what a command works with.
+type app struct {
+	global globals
+	stdout io.Writer
+	log    *logger
+}
+
+// command is one command of the command line.
+type command struct {
+	name, args, short string
+	run               func(a *app, args []string) (code int, err error)
+}
+
+// commands lists them in the order of the help. It is a function so that
+// nothing of it is built for a boot.
+func commands() []command {
+	return []command{
+		{"run", "[--bundle DIR] [ID] [-- CMD...]", "boot a bundle and run its process", runCommand},
+		{"plan", "[--bundle DIR] [--format tree|json]", "show what would be mounted, touching nothing", planCommand},
+		{"do", "[--rw PATH]... [-- CMD...]", "run a command on a throwaway copy of this machine's root", doCommand},
+		{"mount", "[--bundle DIR] TARGET", "mount a bundle's file system at TARGET", mountCommand},
+		{"umount", "TARGET", "take down what mount mounted", umountCommand},
+		{"spec", "[--rootfs DIR]", "write a starter config.json", specCommand},
+		{"delete", "[--force] ID", "delete a container", deleteCommand},
+		{"version", "", "print the version", versionCommand},
+		{"completion", "bash|zsh|fish", "print a completion script for a shell", completionCommand},
+	}
+}
+
+func main() { os.Exit(realMain(os.Args[1:])) }
+
+func realMain(args []string) int {
+	a := &app{stdout: os.Stdout, log: &logger{w: os.Stderr}}
+	code, err := a.dispatch(args)
+	a.log.close()
+	if err != nil {
+		return a.fail(err)
+	}
+	return code
+}
+
+func (a *app) dispatch(args []string) (int, error) {
+	rest, err := a.global.parse(args)
+	if err != nil {
+		return 0, err
+	}
+	if err := a.log.open(&a.global); err != nil {
+		return 0, err
+	}
+	switch {
+	case a.global.version:
+		return versionCommand(a, nil)
+	case len(rest) == 0 && !a.global.help:
+		return 0, &usageError{msg: "no command", hint: "nsboot --help lists the commands; nsboot run boots the bundle in this directory"}
+	case len(rest) == 0 || rest[0] == "help":
+		return 0, a.help(rest)
+	}
+	for _, c := range commands() {
+		if c.name == rest[0] {
+			if a.global.help {
+				rest = []string{c.name, "--help"}
+			}
+			return c.run(a, rest[1:])
+		}
+	}
+	return 0, &usageError{msg: fmt.Sprintf("unknown command %q", rest[0]), hint: "nsboot --help lists the commands" + nearest(rest[0])}
+}
+
+// nearest suggests a command that begins or ends as the word does.
+func nearest(word string) string {
+	for _, c := range commands() {
+		if len(word) > 1 && (c.name[0] == word[0] && c.name[len(c.name)-1] == word[len(word)-1] || word[:2] == c.name[:2]) {
+			return "; perhaps: nsboot " + c.name
+		}
+	}
+	return ""
+}

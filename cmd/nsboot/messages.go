@@ -1,0 +1,122 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/nsboot/nsboot/nsmount"
+	"github.com/nsboot/nsboot/pathres"
+)
+
+// Exit codes of nsboot itself; a process's own pass through.
+const (
+	exitFailed     = 125 // nsboot failed
+	exitCannotExec = 126 // the executable is there and cannot be executed
+	exitNotFound   = 127 // no such executable
+)
+
+// usageError is a command line that makes no sense.
+type usageError struct{ msg, hint string }
+
+func (e *usageError) Error() string { return e.msg }
+func (e *usageError) Hint() string  { return e.hint }
+
+// fail prints an error and returns the exit code for it.
+func (a *app) fail(err error) int {
+	a.log.error(err.Error(), hintOf(err))
+	return exitCode(err)
+}
+
+// hintOf finds the one thing to do about an error, if there is one.
+func hintOf(err error) string {
+	var h interface{ Hint() string }
+	if errors.As(err, &h) && h.Hint() != "" {
+		return h.Hint()
+	}
+	if errors.Is(err, syscall.EPERM) && os.Geteuid() != 0 {
+		return "nsboot needs root here: sudo nsboot ..."
+	}
+	return ""
+}
+
+func exitCode(err error) int {
+	var look *pathres.LookError
+	var launch *nsmount.LaunchError
+	switch {
+	case errors.As(err, &look):
+	case errors.As(err, &launch) && strings.HasPrefix(launch.Stage, "exec"):
+	default:
+		return exitFailed
+	}
+	if errors.Is(err, syscall.ENOENT) || errors.Is(err, syscall.ENOTDIR) {
+		return exitNotFound
+	}
+	return exitCannotExec
+}
+
+// logger writes nsboot's messages, a line each: text to a person, JSON to a
+// program.
+type logger struct {
+	w     io.Writer
+	file  *os.File
+	json  bool
+	debug bool
+}
+
+func (l *logger) open(g *globals) error {
+	l.debug = g.debug
+	switch g.logFormat {
+	case "text":
+	case "json":
+		l.json = true
+	default:
+		return &usageError{msg: "--log-format=" + g.logFormat, hint: "text or json"}
+	}
+	if g.log == "" {
+		return nil
+	}
+	f, err := os.OpenFile(g.log, os.O_WRONLY|os.O_APPEND|os.O_CREATE|syscall.O_CLOEXEC, 0o644)
+	if err != nil {
+		return fmt.Errorf("--log: %w", err)
+	}
+	l.file, l.w = f, f
+	return nil
+}
+
+func (l *logger) close() {}
+
+func (l *logger) error(msg, hint string) { l.write("error", msg, hint) }
+func (l *logger) warning(msg string)     { l.write("warning", "warning: "+msg, "") }
+
+// debugf is nil-safe work only where somebody listens.
+func (l *logger) debugf(msg string) {
+	if l.debug {
+		l.write("debug", msg, "")
+	}
+}
+
+func (l *logger) write(level, msg, hint string) {
+	if !l.json {
+		text := "nsboot: " + msg + "\n"
+		if hint != "" {
+			text += "  hint: " + hint + "\n"
+		}
+		io.WriteString(l.w, text)
+		return
+	}
+	if hint != "" {
+		msg += " (hint: " + hint + ")"
+	}
+	line, _ := json.Marshal(struct {
+		Level string    `json:"level"`
+		Msg   string    `json:"msg"`
+		Time  time.Time `json:"time"`
+	}{level, strings.TrimPrefix(msg, "warning: "), time.Now()})
+	l.w.Write(append(line, '\n'))
+}

@@ -1,0 +1,220 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/nsboot/nsboot/internal/config"
+	"github.com/nsboot/nsboot/nsmount"
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+)
+
+// runFlags are the flags of run.
+type runFlags struct {
+	bundle, plan, sourceFDs string
+	preserve                int
+}
+
+func runCommand(a *app, args []string) (int, error) {
+	var f runFlags
+	args, cmd, hasCmd := cutCommand(args)
+	fs := newFlags("run")
+	fs.StringVarP(&f.bundle, "bundle", "b", ".", "the bundle's directory: config.json is in it")
+	fs.StringVar(&f.plan, "plan", "", "replay the plan recorded in FILE by plan --format json")
+	fs.StringVar(&f.sourceFDs, "source-fds", "", "descriptors of the root and of each bind, in config.json's order: 3,4,5")
+	fs.IntVar(&f.preserve, "preserve-fds", 0, "keep that many descriptors from 3 on open in the process")
+	if help, err := a.parseCommand(fs, args); help || err != nil {
+		return 0, err
+	}
+	if fs.NArg() > 1 {
+		return 0, &usageError{msg: fmt.Sprintf("unexpected argument %q after the ID", fs.Arg(1)), hint: "a command for the container goes after --: nsboot run -- " + strings.Join(fs.Args()[1:], " ")}
+	}
+	if fs.NArg() == 1 {
+		if err := checkID(fs.Arg(0)); err != nil {
+			return 0, err
+		}
+	}
+	if hasCmd && len(cmd) == 0 {
+		return 0, &usageError{msg: "nothing after --", hint: "leave -- out to run process.args of config.json"}
+	}
+	b, err := a.loadBundle(f.bundle)
+	if err != nil {
+		return 0, err
+	}
+	if hasCmd && b.spec.Process != nil {
+		b.spec.Process.Args = cmd
+	}
+	return a.boot(b, &f)
+}
+
+// cutCommand splits the arguments at --.
+func cutCommand(args []string) (own, cmd []string, has bool) {
+	for i, s := range args {
+		if s == "--" {
+			return args[:i], args[i+1:], true
+		}
+	}
+	return args, nil, false
+}
+
+// bundle is a loaded bundle.
+type bundle struct {
+	dir  string // absolute
+	spec *specs.Spec
+}
+
+// loadBundle reads a bundle's config.json and says what of it this build does
+// not honour.
+func (a *app) loadBundle(dir string) (*bundle, error) {
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, fmt.Errorf("bundle %s: %w", dir, err)
+	}
+	c, err := config.Load(abs)
+	if err != nil {
+		if errors.Is(err, os.ErrNotExist) {
+			return nil, &nsmount.HintError{Err: err, HintText: "--bundle names the directory with config.json; nsboot spec writes one"}
+		}
+		return nil, err
+	}
+	refused, warnings, err := config.Check(c.Spec, a.global.ignore)
+	if err != nil {
+		return nil, err
+	}
+	for _, w := range append(c.Warnings, warnings...) {
+		a.log.warning(w)
+	}
+	if len(refused) > 0 {
+		return nil, refusal(refused)
+	}
+	dropIgnored(c.Spec)
+	return &bundle{abs, c.Spec}, nil
+}
+
+// refusal makes one error of all that is refused, so that it is met once.
+func refusal(list []config.Refused) error {
+	lines := make([]string, len(list))
+	hint := "accept with"
+	for i, r := range list {
+		lines[i] = r.String()
+		hint += " --ignore " + r.Field
+	}
+	return &nsmount.HintError{Err: errors.New(strings.Join(lines, "\nnsboot: ")), HintText: hint}
+}
+
+// dropIgnored takes out the namespaces that were accepted with --ignore: what
+// is left of them is honoured by nothing.
+func dropIgnored(spec *specs.Spec) {
+	if spec.Linux == nil {
+		return
+	}
+	kept := spec.Linux.Namespaces[:0]
+	for _, n := range spec.Linux.Namespaces {
+		if n.Type == specs.UserNamespace || n.Type == specs.TimeNamespace {
+			continue
+		}
+		if n.Type == specs.MountNamespace {
+			n.Path = ""
+		}
+		kept = append(kept, n)
+	}
+	spec.Linux.Namespaces = kept
+}
+
+// checkID refuses what could not be a file name: later it is one.
+func checkID(id string) error {
+	if id == "" || len(id) > 1024 || id[0] == '.' || id[0] == '-' {
+		return &usageError{msg: fmt.Sprintf("ID %q", id), hint: "letters, digits, and - _ . + not in front"}
+	}
+	for _, r := range id {
+		if !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.+-", r) {
+			return &usageError{msg: fmt.Sprintf("ID %q: %q is not allowed in an ID", id, r), hint: "letters, digits, and - _ . + not in front"}
+		}
+	}
+	return nil
+}
+
+// planOf compiles the bundle's plan, or takes the recorded one and holds it
+// against the bundle (section 7).
+func (a *app) planOf(b *bundle, recorded string) (*nsmount.Plan, error) {
+	if recorded != "" {
+		return replay(b, recorded)
+	}
+	opts, err := a.global.compileOptions(b.dir)
+	if err != nil {
+		return nil, err
+	}
+	return nsmount.Compile(b.spec, opts)
+}
+
+func replay(b *bundle, file string) (*nsmount.Plan, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, fmt.Errorf("--plan: %w", err)
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, 64<<20))
+	if err != nil {
+		return nil, fmt.Errorf("--plan: %w", err)
+	}
+	plan, err := nsmount.ParsePlan(data)
+	if err != nil {
+		return nil, fmt.Errorf("--plan %s: %w", file, err)
+	}
+	if diff := plan.Differences(nsmount.SpecMounts(b.spec)); len(diff) > 0 {
+		return nil, fmt.Errorf("--plan %s: the bundle's mounts are not those of the plan:\n  %s", file, strings.Join(diff, "\n  "))
+	}
+	return plan, nil
+}
+
+// boot runs the bundle. It returns only where something is left to do.
+func (a *app) boot(b *bundle, f *runFlags) (int, error) {
+	if err := config.CheckProcess(b.spec); err != nil {
+		return 0, err
+	}
+	plan, err := a.planOf(b, f.plan)
+	if err != nil {
+		return 0, err
+	}
+	process, err := nsmount.CompileProcess(b.spec)
+	if err != nil {
+		return 0, err
+	}
+	for _, w := range plan.Warnings {
+		a.log.warning(w.String())
+	}
+	for _, w := range process.Warnings {
+		a.log.warning(w)
+	}
+	opts := nsmount.BootOptions{PreserveFDs: f.preserve}
+	if f.sourceFDs != "" {
+		if opts.Sources, err = parseFDs(f.sourceFDs); err != nil {
+			return 0, err
+		}
+		opts.Target = b.dir
+	}
+	if a.log.debug {
+		opts.Report = a.log.debugf
+	}
+	if os.Geteuid() != 0 {
+		return 0, &usageError{msg: "run: mounting needs root", hint: "sudo nsboot run ..., or inside a user namespace: unshare --user --map-root-user --mount nsboot run ..."}
+	}
+	return nsmount.Boot(plan, process, opts)
+}
+
+func parseFDs(list string) ([]int, error) {
+	var fds []int
+	for _, s := range strings.Split(list, ",") {
+		fd, err := strconv.Atoi(s)
+		if err != nil || fd < 3 {
+			return nil, &usageError{msg: fmt.Sprintf("--source-fds: %q is not a descriptor", s), hint: "numbers from 3 on, with commas: --source-fds 3,4,5"}
+		}
+		fds = append(fds, fd)
+	}
+	return fds, nil
+}

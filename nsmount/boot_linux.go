@@ -1,0 +1,309 @@
+package nsmount
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"slices"
+	"strings"
+
+	"github.com/nsboot/nsboot/pathres"
+	"golang.org/x/sys/unix"
+)
+
+// BootOptions are the choices of one Boot.
+type BootOptions struct {
+	ApplyOptions
+
+	// PreserveFDs is how many descriptors from 3 on stay open in the process.
+	PreserveFDs int
+}
+
+// Boot carries plan out in namespaces of its own and runs p in it, in the line
+//
+//	namespaces -> Apply -> find the executable -> switch the root -> exec
+//
+// Where nothing is left to do afterwards (no pid namespace, no mount points to
+// remove from the host) the calling process becomes p and Boot does not
+// return. Else it returns p's exit code, or 128 plus the signal that ended it;
+// by then nothing of the container is left.
+//
+// Boot locks its goroutine to the thread, for good: call it from main, with
+// the main goroutine locked in an init function, so that the process dies with
+// nsboot whatever ends that.
+func Boot(plan *Plan, p *Process, o BootOptions) (code int, err error) {
+	runtime.LockOSThread()
+	profile, err := ProfileByName(plan.Profile)
+	if err != nil {
+		return 0, err
+	}
+	l, err := newLauncher(p, o.PreserveFDs)
+	if err != nil {
+		return 0, err
+	}
+	b := &booter{plan: plan, process: p, profile: profile, opts: o, launcher: l, cwd: -1}
+	defer b.close()
+	if err := b.prepare(); err != nil {
+		return 0, err
+	}
+	if err := b.build(); err != nil {
+		l.kill()
+		return 0, errors.Join(err, b.undo())
+	}
+	if l.pid == 0 {
+		err := l.execHere(b.exe, b.cwd)
+		return 0, errors.Join(err, b.undo())
+	}
+	if err := b.letGo(); err != nil {
+		l.kill()
+		return 0, errors.Join(err, b.undo())
+	}
+	code, err = l.wait()
+	return code, errors.Join(err, b.undo())
+}
+
+// booter is the state of one Boot.
+type booter struct {
+	plan     *Plan
+	process  *Process
+	profile  Profile
+	opts     BootOptions
+	launcher *launcher
+	home     home
+	tree     *Tree
+	exe      string
+	cwd      int // descriptor of process.cwd in the container
+	switched bool
+}
+
+// prepare does what needs the caller's namespaces, and enters the new ones.
+func (b *booter) prepare() error {
+	ns, err := openNamespaces(b.process.Namespaces)
+	if err != nil {
+		return err
+	}
+	defer ns.close()
+	if b.opts.Sources != nil {
+		if err := b.detachSources(); err != nil {
+			return err
+		}
+	}
+	if b.home, err = openHome(); err != nil {
+		return err
+	}
+	if err := ns.enter(b.process.Hostname); err != nil {
+		return err
+	}
+	if err := unix.Mount("", "/", "", b.propagation(), ""); err != nil {
+		return fmt.Errorf("make / private: %w", nsError(err))
+	}
+	if !ns.needsChild() {
+		return nil
+	}
+	proc := b.procStep()
+	if proc != nil {
+		b.launcher.procData = append([]string{"source=" + proc.Source}, proc.Data...)
+	}
+	if err := b.launcher.fork(ns.newPID, proc != nil); err != nil {
+		return err
+	}
+	if fd := b.launcher.procFD; fd >= 0 {
+		b.opts.ProcFD = fd + 1
+	}
+	return nil
+}
+
+// propagation is what / gets before the first mount: private, so that nothing
+// reaches the host; a slave where a mount is to hear of the host's mounts.
+func (b *booter) propagation() uintptr {
+	for i := range b.plan.Steps {
+		for _, p := range b.plan.Steps[i].Propagation {
+			if strings.HasSuffix(p, "slave") || strings.HasSuffix(p, "shared") {
+				return unix.MS_REC | unix.MS_SLAVE
+			}
+		}
+	}
+	return unix.MS_REC | unix.MS_PRIVATE
+}
+
+func (b *booter) procStep() *Step {
+	i := slices.IndexFunc(b.plan.Steps, func(s Step) bool { return s.Op == OpMount && s.Type == "proc" })
+	if i < 0 {
+		return nil
+	}
+	return &b.plan.Steps[i]
+}
+
+// detachSources turns the descriptors handed over into detached binds, which
+// only the mount namespace that they come from can be asked for (C15).
+func (b *booter) detachSources() error {
+	if err := CheckSources(b.plan, b.opts.Sources); err != nil {
+		return err
+	}
+	recursive := []bool{true}
+	steps := slices.Clone(b.plan.Steps[1:])
+	slices.SortStableFunc(steps, func(x, y Step) int { return x.SpecIndex - y.SpecIndex })
+	for i := range steps {
+		if steps[i].Op == OpBind && steps[i].SpecIndex > 0 {
+			recursive = append(recursive, steps[i].Recursive)
+		}
+	}
+	trees := make([]int, len(b.opts.Sources))
+	for i, fd := range b.opts.Sources {
+		tree, err := unix.OpenTree(fd, "", cloneFlags(recursive[i])|unix.AT_EMPTY_PATH|unix.OPEN_TREE_CLOEXEC)
+		if errors.Is(err, unix.EINVAL) {
+			tree, err = fd, nil // a detached tree already; before 6.15 it cannot be cloned
+		}
+		if err != nil {
+			return fmt.Errorf("source descriptor %d: %w", fd, explainClone(err))
+		}
+		trees[i] = tree
+	}
+	b.opts.Sources = trees
+	return nil
+}
+
+// build makes the container's tree and switches to it.
+func (b *booter) build() error {
+	var err error
+	if b.tree, err = Apply(b.plan, b.opts.ApplyOptions); err != nil {
+		return err
+	}
+	cwd := b.process.Cwd
+	if b.exe, err = pathres.LookPath(b.tree.Root, b.process.Args[0], cwd, b.process.Env, b.profile.Lookup); err != nil {
+		return fmt.Errorf("process.args[0]: %w", err)
+	}
+	if b.cwd, err = b.tree.Root.Open(cwd, unix.O_PATH|unix.O_DIRECTORY, false); err != nil {
+		return fmt.Errorf("process.cwd %s: %w", cwd, err)
+	}
+	if b.tree.HasStubs() && b.launcher.pid == 0 {
+		if err := b.launcher.fork(false, false); err != nil {
+			return err
+		}
+	}
+	if err := b.launcher.setOOM(); err != nil {
+		return err
+	}
+	return b.switchRoot()
+}
+
+// switchRoot makes the tree the root of the mount namespace and lets go of the
+// old one. The waiting child, if there is one, is moved along by the kernel.
+func (b *booter) switchRoot() error {
+	if err := b.ask("fchdir"); err != nil {
+		return err
+	}
+	if err := unix.Fchdir(b.tree.Root.FD()); err != nil {
+		return fmt.Errorf("enter the new root: %w", err)
+	}
+	if err := b.ask("pivot_root"); err != nil {
+		return err
+	}
+	if err := unix.PivotRoot(".", "."); err != nil {
+		if errors.Is(err, unix.EINVAL) {
+			return fmt.Errorf("pivot_root: %w: the caller's root is no mount point (a chroot, or the first ramdisk)", err)
+		}
+		return fmt.Errorf("pivot_root: %w", err)
+	}
+	b.switched = true
+	if err := unix.Unmount(".", unix.MNT_DETACH); err != nil {
+		return fmt.Errorf("detach the old root: %w", err)
+	}
+	return nil
+}
+
+func (b *booter) ask(call string) error {
+	if b.opts.before == nil {
+		return nil
+	}
+	return b.opts.before(call)
+}
+
+// letGo has the child become the process, and takes this thread back to the
+// host's view: the container's mounts live as long as its processes, no longer.
+func (b *booter) letGo() error {
+	if err := b.launcher.release(b.exe, b.cwd); err != nil {
+		return err
+	}
+	closeFD(b.cwd)
+	b.cwd = -1
+	if b.opts.ProcFD > 0 {
+		closeFD(b.opts.ProcFD - 1)
+		b.opts.ProcFD = 0
+	}
+	b.tree.leave()
+	return b.home.enter()
+}
+
+// undo removes what a boot left on the host. On the way out after a failure
+// the mounts go too, should this thread live on.
+func (b *booter) undo() error {
+	if b.tree == nil {
+		return nil
+	}
+	if b.switched {
+		b.tree.leave()
+		if err := b.home.enter(); err != nil {
+			return err
+		}
+	}
+	return b.tree.Close()
+}
+
+func (b *booter) close() {
+	closeFD(b.cwd)
+	b.home.close()
+	if b.opts.ProcFD > 0 {
+		closeFD(b.opts.ProcFD - 1)
+	}
+	if b.opts.Sources != nil {
+		for _, fd := range b.opts.Sources {
+			closeFD(fd)
+		}
+	}
+}
+
+// home is the caller's own view: its mount namespace, root and directory.
+type home struct{ ns, root, cwd int }
+
+func openHome() (home, error) {
+	h := home{-1, -1, -1}
+	for _, o := range []struct {
+		fd   *int
+		path string
+		flag int
+	}{{&h.ns, "/proc/thread-self/ns/mnt", unix.O_RDONLY}, {&h.root, "/", unix.O_PATH}, {&h.cwd, ".", unix.O_PATH}} {
+		fd, err := unix.Open(o.path, o.flag|unix.O_CLOEXEC, 0)
+		if err != nil {
+			h.close()
+			return h, fmt.Errorf("%s: %w", o.path, err)
+		}
+		*o.fd = fd
+	}
+	return h, nil
+}
+
+// enter takes the calling thread back. setns sets root and directory to the
+// namespace's own, so those follow.
+func (h *home) enter() error {
+	if err := unix.Setns(h.ns, unix.CLONE_NEWNS); err != nil {
+		return fmt.Errorf("return to the host's mount namespace: %w", err)
+	}
+	if err := unix.Fchdir(h.root); err != nil {
+		return fmt.Errorf("return to the host's root: %w", err)
+	}
+	if err := unix.Chroot("."); err != nil {
+		return fmt.Errorf("return to the host's root: %w", err)
+	}
+	if err := unix.Fchdir(h.cwd); err != nil {
+		return fmt.Errorf("return to the caller's directory: %w", err)
+	}
+	return nil
+}
+
+func (h *home) close() {
+	closeFD(h.ns)
+	closeFD(h.root)
+	closeFD(h.cwd)
+	h.ns, h.root, h.cwd = -1, -1, -1
+}

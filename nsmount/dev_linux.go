@@ -1,0 +1,239 @@
+package nsmount
+
+import (
+	"errors"
+	"fmt"
+	"path"
+	"strings"
+
+	"github.com/nsboot/nsboot/pathres"
+	"golang.org/x/sys/unix"
+)
+
+// node is a device that every container has.
+type node struct {
+	name         string
+	major, minor uint32
+}
+
+// defaultNodes are those of runtime-spec and of rule D1.
+var defaultNodes = [...]node{{"null", 1, 3}, {"zero", 1, 5}, {"full", 1, 7}, {"random", 1, 8}, {"urandom", 1, 9}, {"tty", 5, 0}}
+
+// defaultLinks are the links of runtime-spec.
+var defaultLinks = [...][2]string{
+	{"fd", "/proc/self/fd"}, {"stdin", "/proc/self/fd/0"}, {"stdout", "/proc/self/fd/1"}, {"stderr", "/proc/self/fd/2"}, {"ptmx", "pts/ptmx"},
+}
+
+// dev mounts the private /dev: never the host's devtmpfs, which shows the
+// host's devices (D1).
+func (b *builder) dev(s *Step) error {
+	a, err := parseAttrs(s.Flags)
+	if err != nil {
+		return err
+	}
+	tree, err := b.k.newFS("tmpfs", s.Source, s.Data, (a.set|a.recSet)&^unix.MOUNT_ATTR_RDONLY&^unix.MOUNT_ATTR_NODEV)
+	if err != nil {
+		return fmt.Errorf("mount tmpfs: %w", err)
+	}
+	if err := b.fillDev(s, tree); err != nil {
+		unix.Close(tree)
+		return err
+	}
+	if last := (a.set | a.recSet) & (unix.MOUNT_ATTR_RDONLY | unix.MOUNT_ATTR_NODEV); last != 0 {
+		if err := b.k.setattr(tree, false, last, 0, 0); err != nil {
+			unix.Close(tree)
+			return explainAttr(err)
+		}
+	}
+	return b.mountOn(s, tree, nil)
+}
+
+func (b *builder) fillDev(s *Step, tree int) error {
+	for _, dir := range [...]string{"pts", "shm"} {
+		if err := b.k.mkdir(tree, dir, 0o755); err != nil {
+			return fmt.Errorf("%s: %w", dir, err)
+		}
+	}
+	for _, n := range defaultNodes {
+		if n.name == "tty" && !b.profile.Tty {
+			continue
+		}
+		if err := b.makeNode(tree, n); err != nil {
+			return err
+		}
+	}
+	for _, l := range defaultLinks {
+		if err := b.k.symlink(l[1], tree, l[0]); err != nil {
+			return fmt.Errorf("%s: %w", l[0], err)
+		}
+	}
+	return nil
+}
+
+// makeNode makes a default device. Where the kernel does not let one be made
+// (a user namespace), an empty file is made for the host's to be bound on
+// later.
+func (b *builder) makeNode(dir int, n node) error {
+	err := b.k.mknod(dir, n.name, unix.S_IFCHR|0o666, unix.Mkdev(n.major, n.minor))
+	if err != nil {
+		return fmt.Errorf("make device %s: %w", n.name, err)
+	}
+	return nil
+}
+
+// nodes makes the default nodes and links in whatever /dev is (C1, oci). What
+// is there already stays, if it is the same device.
+func (b *builder) nodes(s *Step) error {
+	const noLinks = true
+	dir, err := b.tree.Root.Open(s.Target, unix.O_PATH|unix.O_DIRECTORY, noLinks)
+	if err != nil {
+		if dir, _, err = b.mountPoint(s, false); err != nil {
+			return err
+		}
+	}
+	defer unix.Close(dir)
+	for _, n := range defaultNodes {
+		d := &Device{Type: "c", Major: int64(n.major), Minor: int64(n.minor), Mode: 0o666}
+		if err := b.deviceAt(dir, path.Join(s.Target, n.name), d); err != nil {
+			return err
+		}
+	}
+	for _, l := range defaultLinks {
+		at := path.Join(s.Target, l[0])
+		err := b.journalled(at, func() error { return b.k.symlink(l[1], dir, l[0]) }, dir)
+		if err != nil && !errors.Is(err, unix.EEXIST) {
+			return fmt.Errorf("link %s: %w", at, err)
+		}
+	}
+	return nil
+}
+
+// device makes one of linux.devices.
+func (b *builder) device(s *Step) error {
+	parent := Step{Op: OpStub, Origin: s.Origin, Target: path.Dir(s.Target)}
+	dir, resolved, err := b.mountPoint(&parent, false)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(dir)
+	if resolved == "" {
+		resolved = parent.Target
+	}
+	return b.deviceAt(dir, path.Join(resolved, path.Base(s.Target)), s.Device)
+}
+
+// deviceAt makes a device node in dir and sets its owner; the one that is there
+// already stays if it is the same device.
+func (b *builder) deviceAt(dir int, at string, d *Device) error {
+	mode, dev := deviceMode(d)
+	name := path.Base(at)
+	err := b.journalled(at, func() error { return b.k.mknod(dir, name, mode, dev) }, dir)
+	if errors.Is(err, unix.EEXIST) {
+		return sameDevice(dir, name, mode, dev)
+	}
+	if err != nil {
+		return fmt.Errorf("make device %s %d:%d: %w", name, d.Major, d.Minor, err)
+	}
+	if d.UID != 0 || d.GID != 0 {
+		if err := unix.Fchownat(dir, name, int(d.UID), int(d.GID), unix.AT_SYMLINK_NOFOLLOW); err != nil {
+			return fmt.Errorf("owner of device %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+func deviceMode(d *Device) (mode uint32, dev uint64) {
+	mode = d.Mode & 0o7777
+	dev = unix.Mkdev(uint32(d.Major), uint32(d.Minor))
+	switch d.Type {
+	case "b":
+		return mode | unix.S_IFBLK, dev
+	case "p":
+		return mode | unix.S_IFIFO, 0
+	}
+	return mode | unix.S_IFCHR, dev
+}
+
+// sameDevice checks that what stands in a device's place is that device.
+func sameDevice(dir int, name string, mode uint32, dev uint64) error {
+	var st unix.Stat_t
+	if err := unix.Fstatat(dir, name, &st, unix.AT_SYMLINK_NOFOLLOW); err != nil {
+		return fmt.Errorf("device %s: %w", name, err)
+	}
+	if st.Mode&unix.S_IFMT != mode&unix.S_IFMT || st.Rdev != dev {
+		return fmt.Errorf("device %s: something else stands in its place: %w", name, unix.EEXIST)
+	}
+	return nil
+}
+
+// journalled runs create, which makes the name at in dir, with the journal told
+// before and after if the place is the host's (S5).
+func (b *builder) journalled(at string, create func() error, dir int) error {
+	p, _ := b.placeOf(at)
+	if p == nil || !p.writable {
+		return create()
+	}
+	var st unix.Stat_t
+	if unix.Fstatat(dir, path.Base(at), &st, unix.AT_SYMLINK_NOFOLLOW) == nil {
+		return unix.EEXIST
+	}
+	if err := b.beforeMake(at, false); err != nil {
+		return err
+	}
+	if err := create(); err != nil {
+		return err
+	}
+	if err := unix.Fstatat(dir, path.Base(at), &st, unix.AT_SYMLINK_NOFOLLOW); err != nil {
+		return err
+	}
+	return b.afterMake(pathres.Made{Path: at, Dev: st.Dev, Ino: st.Ino})
+}
+
+// kernelStubs gives a sysfs the mount points it lacks through an overlay of
+// lower layers; no other kernel file system can be a layer.
+func (b *builder) kernelStubs(i int, s *Step, tree int) (int, error) {
+	if s.Type != "sysfs" || len(s.Stubs) == 0 {
+		return tree, nil
+	}
+	miss, err := b.missing(s, tree)
+	if err != nil || len(miss) == 0 {
+		return tree, err
+	}
+	defer unix.Close(tree)
+	return b.sysfsOverlay(i, s, tree, miss)
+}
+
+// sysfsOverlay attaches the sysfs on the root for a moment, as a layer must be
+// mounted on older kernels.
+func (b *builder) sysfsOverlay(i int, s *Step, tree int, miss []missing) (int, error) {
+	scratch, err := b.k.newFS("tmpfs", "tmpfs", []string{"mode=0700"}, 0)
+	if err != nil {
+		return -1, fmt.Errorf("scratch tmpfs: %w", err)
+	}
+	defer unix.Close(scratch)
+	onto, _, err := b.mountPoint(s, false)
+	if err != nil {
+		return -1, err
+	}
+	defer unix.Close(onto)
+	if err := b.k.attach(scratch, onto); err != nil {
+		return -1, err
+	}
+	mnt, err := b.scratchDir(scratch, "sysfs", 0o700)
+	if err == nil {
+		defer unix.Close(mnt)
+		err = b.k.attach(tree, mnt)
+	}
+	made := -1
+	if err == nil {
+		made, err = b.overlay(scratch, layered{index: i, step: s, src: tree, missing: miss})
+	}
+	if uerr := b.k.umount(fdPath(scratch), unix.MNT_DETACH); err == nil && uerr != nil {
+		closeFD(made)
+		return -1, uerr
+	}
+	return made, err
+}
+
+// inProc reports whether a path lies in the container's /proc.
+func inProc(p string) bool { return p == "/proc" || strings.HasPrefix(p, "/proc/") }

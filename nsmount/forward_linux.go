@@ -1,0 +1,92 @@
+package nsmount
+
+import (
+	"bytes"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+)
+
+// forward passes one signal on, so that `kill` and Ctrl-C do to nsboot what
+// they would do to the process if it had been started without nsboot.
+//
+// Pid 1 of a pid namespace is special: the kernel drops a signal that it has
+// no handler for. Where a plain command would have died, it is killed, and
+// endedBySignal makes the exit code say of what.
+func (l *launcher) forward(s unix.Signal) {
+	if l.isInit && deadly(s) && l.defaultAction(s) {
+		l.endedBySignal.CompareAndSwap(0, int32(s))
+		unix.PidfdSendSignal(l.pidfd, unix.SIGKILL, nil, 0)
+		return
+	}
+	// A terminal sends these two to its whole foreground process group: if
+	// that is nsboot's, the process, which is in it too, has had its own.
+	if (s == unix.SIGINT || s == unix.SIGQUIT) && inForeground() {
+		return
+	}
+	unix.PidfdSendSignal(l.pidfd, s, nil, 0)
+}
+
+// deadly reports whether the default action of a signal ends a process.
+func deadly(s unix.Signal) bool {
+	switch s {
+	case unix.SIGCHLD, unix.SIGCONT, unix.SIGURG, unix.SIGWINCH, unix.SIGSTOP, unix.SIGTSTP, unix.SIGTTIN, unix.SIGTTOU:
+		return false
+	}
+	return true
+}
+
+// defaultAction reports whether the process neither handles, nor ignores, nor
+// blocks s (a blocked one may be on its way to sigwait or a signalfd). It is
+// false where /proc cannot tell.
+func (l *launcher) defaultAction(s unix.Signal) bool {
+	if l.procDir < 0 {
+		return false
+	}
+	fd, err := unix.Openat(l.procDir, "status", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return false
+	}
+	defer unix.Close(fd)
+	buf := make([]byte, 8192) // a process in many groups has a long Groups line
+	n := 0
+	for n < len(buf) {
+		m, err := unix.Read(fd, buf[n:])
+		if err != nil || m == 0 {
+			break
+		}
+		n += m
+	}
+	return statusDefaultAction(buf[:n], s)
+}
+
+// statusDefaultAction reads the three masks of /proc/PID/status. All must be
+// there: a cut-off file says nothing.
+func statusDefaultAction(status []byte, s unix.Signal) bool {
+	found := 0
+	for line := range bytes.Lines(status) {
+		name, value, _ := bytes.Cut(line, []byte(":\t"))
+		switch string(name) {
+		case "SigBlk", "SigIgn", "SigCgt":
+		default:
+			continue
+		}
+		mask, err := strconv.ParseUint(string(bytes.TrimSpace(value)), 16, 64)
+		if err != nil || mask&(1<<(s-1)) != 0 {
+			return false
+		}
+		found++
+	}
+	return found == 3
+}
+
+// inForeground reports whether one of the standard descriptors is a terminal
+// whose foreground process group is nsboot's own.
+func inForeground() bool {
+	for fd := range 3 {
+		if group, err := unix.IoctlGetInt(fd, unix.TIOCGPGRP); err == nil && group == unix.Getpgrp() {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,586 @@
+package nsmount
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
+)
+
+var pidNS = []Namespace{{Type: "pid"}, {Type: "mount"}}
+
+// ways are the three ways a process is started.
+var ways = []struct {
+	name string
+	set  func(*order)
+}{
+	{"in place", func(o *order) { o.InPlace = true }},
+	{"forked", func(o *order) {}},
+	{"pid namespace", func(o *order) { o.Process.Namespaces = pidNS; o.Proc = true }},
+}
+
+func TestLaunchExitCode(t *testing.T) {
+	for _, way := range ways {
+		for _, code := range []int{0, 1, 42, 127, 255} {
+			o := order{Process: payload(t, "exit", strconv.Itoa(code))}
+			way.set(&o)
+			if out, got := boot(t, o); got != code {
+				t.Errorf("%s: exit code %d, want %d: %s", way.name, got, code, out)
+			}
+		}
+		o := order{Process: payload(t, "die", "9")}
+		if way.set(&o); o.Process.Namespaces != nil {
+			continue // pid 1 cannot kill itself
+		}
+		want := 128 + 9
+		if o.InPlace {
+			want = -9 // nobody is there to put it into an exit code
+		}
+		if out, got := boot(t, o); got != want {
+			t.Errorf("%s: killed: exit code %d, want %d: %s", way.name, got, want, out)
+		}
+	}
+}
+
+// TestLaunchDescriptors leaves descriptors 3, 4 and 5 open without CLOEXEC,
+// as a careless caller does (CVE-2024-21626).
+func TestLaunchDescriptors(t *testing.T) {
+	for _, way := range ways {
+		for preserve := range 4 {
+			o := order{Process: payload(t, "report"), Preserve: preserve}
+			way.set(&o)
+			cmd := bootCommand(t, o)
+			for range 3 {
+				f, err := os.Open(os.DevNull)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer f.Close()
+				cmd.ExtraFiles = append(cmd.ExtraFiles, f)
+			}
+			got := startReport(t, cmd).FDs
+			if diff := cmp.Diff([]int{0, 1, 2, 3, 4, 5}[:3+preserve], got); diff != "" {
+				t.Errorf("%s, preserve %d: open descriptors (-want +got):\n%s", way.name, preserve, diff)
+			}
+		}
+	}
+	if out, code := boot(t, order{Process: payload(t, "report"), Preserve: 1}); code != 99 || !strings.Contains(out, "preserve descriptor 3: bad file descriptor") {
+		t.Errorf("a preserved descriptor that is not open: exit %d: %s", code, out)
+	}
+}
+
+func TestLaunchCredentials(t *testing.T) {
+	caps := &Capabilities{Bounding: 0x20_0000_0421, Effective: 0x401, Permitted: 0x421, Inheritable: 0x400, Ambient: 0x400}
+	for _, way := range ways {
+		for _, tt := range []struct {
+			name string
+			uid  uint32
+			caps *Capabilities
+			want map[string]string
+		}{
+			{"root, none given", 0, nil, map[string]string{"CapInh": "0", "CapPrm": "0", "CapEff": "0", "CapBnd": "0", "CapAmb": "0"}},
+			{"user, none given", 1000, nil, map[string]string{"CapInh": "0", "CapPrm": "0", "CapEff": "0", "CapBnd": "0", "CapAmb": "0"}},
+			// Exec gives root the bounding set, whatever is permitted: capabilities(7).
+			{"root", 0, &Capabilities{Bounding: 0x421, Effective: 0x421, Permitted: 0x421}, map[string]string{"CapInh": "0", "CapPrm": "421", "CapEff": "421", "CapBnd": "421", "CapAmb": "0"}},
+			// Exec leaves a user the ambient ones.
+			{"user", 1000, caps, map[string]string{"CapInh": "400", "CapPrm": "400", "CapEff": "400", "CapBnd": "2000000421", "CapAmb": "400"}},
+			{"user without ambient", 1000, &Capabilities{Bounding: 0x421, Permitted: 0x421, Effective: 0x421}, map[string]string{"CapInh": "0", "CapPrm": "0", "CapEff": "0", "CapBnd": "421", "CapAmb": "0"}},
+		} {
+			umask := uint32(0o027)
+			o := order{Process: payload(t, "report")}
+			o.Process.UID, o.Process.GID, o.Process.Groups, o.Process.Umask = tt.uid, tt.uid+7, []uint32{5, 70000}, &umask
+			o.Process.Capabilities, o.Process.NoNewPrivileges = tt.caps, tt.uid != 0
+			way.set(&o)
+			public(t, &o)
+			r := bootReport(t, o)
+			got := map[string]string{}
+			for name := range tt.want {
+				got[name] = strings.TrimLeft(r.Status[name][:len(r.Status[name])-1], "0") + r.Status[name][len(r.Status[name])-1:]
+			}
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("%s, %s: (-want +got):\n%s", way.name, tt.name, diff)
+			}
+			u, g := int(tt.uid), int(tt.uid)+7
+			if want := [6]int{u, u, u, g, g, g}; r.IDs != want {
+				t.Errorf("%s, %s: ids %v, want %v", way.name, tt.name, r.IDs, want)
+			}
+			if diff := cmp.Diff([]int{5, 70000}, r.Groups); diff != "" {
+				t.Errorf("%s, %s: groups (-want +got):\n%s", way.name, tt.name, diff)
+			}
+			if r.Umask != 0o027 {
+				t.Errorf("%s, %s: umask %#o, want 027", way.name, tt.name, r.Umask)
+			}
+			if want := map[bool]string{false: "0", true: "1"}[tt.uid != 0]; r.Status["NoNewPrivs"] != want {
+				t.Errorf("%s, %s: NoNewPrivs %s, want %s", way.name, tt.name, r.Status["NoNewPrivs"], want)
+			}
+		}
+	}
+}
+
+// TestLaunchDropsGroups: a config without additionalGids has none, not the caller's.
+func TestLaunchDropsGroups(t *testing.T) {
+	for _, way := range ways {
+		o := order{Process: payload(t, "report")}
+		way.set(&o)
+		cmd := bootCommand(t, o)
+		cmd.SysProcAttr = &unix.SysProcAttr{Credential: &syscall.Credential{Groups: []uint32{4, 24}}}
+		if r := startReport(t, cmd); len(r.Groups) != 0 {
+			t.Errorf("%s: groups %v, want none", way.name, r.Groups)
+		}
+	}
+}
+
+func TestLaunchLimits(t *testing.T) {
+	for _, way := range ways {
+		o := order{Process: payload(t, "report")}
+		way.set(&o)
+		o.Process.OOMScoreAdj = new(321)
+		// The caller's own soft limit, not the one the Go runtime raised it to.
+		r := startReport(t, limited(bootCommand(t, o), "ulimit -Sn 777; ulimit -Hn 5000; ulimit -Sc 1; umask 031"))
+		if r.Nofile != [2]uint64{777, 5000} || r.Core[0] != 512 && r.Core[0] != 1024 {
+			t.Errorf("%s: nofile %v, core %v: want the caller's 777, 5000 and one block", way.name, r.Nofile, r.Core)
+		}
+		if r.Umask != 0o031 || r.OOM != "321" {
+			t.Errorf("%s: umask %#o, oom_score_adj %s: want 031 and 321", way.name, r.Umask, r.OOM)
+		}
+		o.Process.Rlimits = []Rlimit{{unix.RLIMIT_NOFILE, 99, 4000}, {unix.RLIMIT_CORE, 4096, 8192}}
+		if r := bootReport(t, o); r.Nofile != [2]uint64{99, 4000} || r.Core != [2]uint64{4096, 8192} {
+			t.Errorf("%s: nofile %v, core %v: want the config's", way.name, r.Nofile, r.Core)
+		}
+	}
+}
+
+// TestLaunchArguments: exe is not args[0], and the environment is the config's alone.
+func TestLaunchArguments(t *testing.T) {
+	for _, way := range ways {
+		o := order{Process: payload(t, "report", "", "two words", "\xff\n")}
+		o.Exe, o.Process.Args[0], o.Process.Cwd = o.Process.Args[0], "another name", t.TempDir()
+		way.set(&o)
+		r := bootReport(t, o)
+		if diff := cmp.Diff([]string{"another name", "report", "", "two words", "\ufffd\n"}, r.Args); diff != "" {
+			t.Errorf("%s: args (-want +got):\n%s", way.name, diff)
+		}
+		if diff := cmp.Diff(o.Process.Env, r.Env); diff != "" {
+			t.Errorf("%s: env (-want +got):\n%s", way.name, diff)
+		}
+		if r.Cwd != o.Process.Cwd {
+			t.Errorf("%s: cwd %s, want %s", way.name, r.Cwd, o.Process.Cwd)
+		}
+	}
+}
+
+// TestLaunchSignalState runs cat, which unlike a Go payload leaves dispositions
+// and mask as it got them. SIGHUP is what nohup ignores.
+func TestLaunchSignalState(t *testing.T) {
+	for _, way := range ways {
+		o := order{Process: Process{Args: []string{"/bin/cat", "/proc/self/status"}, Cwd: "/"}}
+		way.set(&o)
+		out, err := limited(bootCommand(t, o), "trap '' HUP").CombinedOutput()
+		if err != nil {
+			t.Fatalf("%s: %v: %s", way.name, err, out)
+		}
+		for _, want := range []string{"SigBlk:\t0000000000000000", "SigIgn:\t0000000000000001", "SigCgt:\t0000000000000000", "SigPnd:\t0000000000000000"} {
+			if !strings.Contains(string(out), want) {
+				t.Errorf("%s: no %q in:\n%s", way.name, want, out)
+			}
+		}
+	}
+}
+
+// TestLaunchPivot: the root of the waiting child, which has an fs_struct of its
+// own, follows the parent's pivot_root; its procfs is attached by the parent.
+func TestLaunchPivot(t *testing.T) {
+	for _, namespaces := range [][]Namespace{nil, pidNS} {
+		o := order{Process: payload(t, "report"), Root: t.TempDir(), Proc: true}
+		installPayload(t, &o)
+		o.Process.Namespaces = namespaces
+		r := bootReport(t, o)
+		if diff := cmp.Diff([]string{"payload", "proc"}, r.Root); diff != "" {
+			t.Errorf("the process's root (-want +got):\n%s", diff)
+		}
+		if namespaces != nil && (r.Pid != 1 || r.Ppid != 0 || r.ProcSelf != "1") {
+			t.Errorf("pid %d, parent %d, /proc/self %s: want 1, 0, 1", r.Pid, r.Ppid, r.ProcSelf)
+		}
+		if r.Status["Seccomp"] == "" || r.Cwd != "/" {
+			t.Errorf("no procfs of its own, or cwd %s is not /", r.Cwd)
+		}
+	}
+}
+
+func TestLaunchErrors(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, text string, mode os.FileMode) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), mode); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	for _, tt := range []struct {
+		name string
+		set  func(*order)
+		want string
+	}{
+		{"missing interpreter", func(o *order) { o.Exe = write("script", "#!/no/such/sh\n", 0o755) }, "/script: no such file or directory (the file is there, but what it needs is not"},
+		{"no program", func(o *order) { o.Exe = write("text", "hello", 0o755) }, "/text: exec format error (neither a program"},
+		{"not executable", func(o *order) { o.Exe = write("plain", "hello", 0o644) }, "/plain: permission denied (not executable"},
+		{"long name", func(o *order) { o.Exe = strings.Repeat("x", 5000) }, "file name too long"},
+		{"hard limit over the kernel's", func(o *order) { o.Process.Rlimits = []Rlimit{{unix.RLIMIT_NOFILE, 1, ^uint64(0)}} }, "set RLIMIT_NOFILE to 1, 18446744073709551615: operation not permitted (above"},
+	} {
+		for _, way := range ways {
+			o := order{Process: payload(t, "exit", "0")}
+			way.set(&o)
+			tt.set(&o)
+			if out, code := boot(t, o); code != 99 || !strings.Contains(out, tt.want) {
+				t.Errorf("%s, %s: exit %d, want 99 and %q: %s", tt.name, way.name, code, tt.want, out)
+			}
+		}
+	}
+	// CVE-2024-21626: a current directory that is outside the new root.
+	o := order{Process: payload(t, "exit", "0"), Root: t.TempDir(), Proc: true, CwdFrom: "host"}
+	installPayload(t, &o)
+	if out, code := boot(t, o); code != 99 || !strings.Contains(out, "check process.cwd /: invalid cross-device link (the directory is outside the root)") {
+		t.Errorf("cwd outside the root: exit %d: %s", code, out)
+	}
+}
+
+// TestLaunchMissingCapability: nsboot has lost CAP_SYS_TIME itself.
+func TestLaunchMissingCapability(t *testing.T) {
+	o := order{Process: payload(t, "exit", "0")}
+	o.Process.Capabilities = &Capabilities{Bounding: 1 << 25, Permitted: 1<<25 | 1, Effective: 1}
+	wrapped := order{Process: payload(t), InPlace: true}
+	wrapped.Process.Env = bootCommand(t, o).Env
+	all := ownCapabilities(t) &^ (1 << 25)
+	wrapped.Process.Capabilities = &Capabilities{Bounding: all, Permitted: all, Effective: all}
+	out, code := boot(t, wrapped)
+	if want := "set process.capabilities: operation not permitted (nsboot itself does not have CAP_SYS_TIME)"; code != 99 || !strings.Contains(out, want) {
+		t.Errorf("exit %d, want 99 and %q: %s", code, want, out)
+	}
+}
+
+// ownCapabilities are those of the test: in a container not all there are.
+func ownCapabilities(t *testing.T) uint64 {
+	t.Helper()
+	hdr := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var data [2]unix.CapUserData
+	if err := unix.Capget(&hdr, &data[0]); err != nil {
+		t.Fatal(err)
+	}
+	return uint64(data[0].Permitted) | uint64(data[1].Permitted)<<32
+}
+
+func TestLaunchKillAndMemory(t *testing.T) {
+	for _, namespaces := range [][]Namespace{nil, pidNS} {
+		o := order{Process: payload(t, "exit", "3"), Kill: true, Memory: true}
+		o.Process.Namespaces = namespaces
+		out, code := boot(t, o)
+		if code != 0 {
+			t.Fatalf("exit %d: %s", code, out)
+		}
+		_, rest, _ := strings.Cut(out, "Private_Dirty:")
+		kb, err := strconv.Atoi(strings.Fields(rest + " x")[0])
+		if err != nil || kb >= 1024 {
+			t.Errorf("private dirty memory of the waiting child: %d kB (%v), want under 1024\n%s", kb, err, out)
+		}
+		t.Logf("private dirty: %d kB", kb)
+	}
+}
+
+// TestLaunchParentKilled: SIGKILL of nsboot ends the process, also after a
+// change of user, which makes the kernel forget the death signal. The end is
+// seen by the end of its output: nobody else holds it.
+func TestLaunchParentKilled(t *testing.T) {
+	for _, namespaces := range [][]Namespace{nil, pidNS} {
+		for _, uid := range []uint32{0, 1000} {
+			o := order{Process: payload(t, "sleep")}
+			o.Process.Namespaces, o.Process.UID = namespaces, uid
+			public(t, &o)
+			cmd, out := start(t, bootCommand(t, o))
+			expect(t, out, "ready")
+			cmd.Process.Kill()
+			if !ends(out) {
+				t.Errorf("namespaces %v, uid %d: the process outlives nsboot", namespaces, uid)
+			}
+			cmd.Wait()
+		}
+	}
+}
+
+func TestLaunchSignals(t *testing.T) {
+	sleep := Process{Args: []string{"/bin/sleep", "60"}, Cwd: "/"}
+	ignoring := Process{Args: []string{"/bin/sh", "-c", `trap "" TERM; echo ready; sleep 1; exit 5`}, Cwd: "/"}
+	for _, tt := range []struct {
+		name    string
+		process Process
+		signal  unix.Signal
+		want    int
+	}{
+		{"no handler", sleep, unix.SIGTERM, 143},
+		{"no handler, interrupt", sleep, unix.SIGINT, 130},
+		{"no handler, user signal", sleep, unix.SIGUSR1, 138},
+		{"no handler, real-time", sleep, 40, 168},
+		{"handler, once", payload(t, "count", "15"), unix.SIGTERM, 1},
+		{"handler, hang-up", payload(t, "count", "1"), unix.SIGHUP, 1},
+		{"handler, window size", payload(t, "count", "28"), unix.SIGWINCH, 1},
+		{"ignored", ignoring, unix.SIGTERM, 5},
+	} {
+		for _, namespaces := range [][]Namespace{nil, pidNS} {
+			o := order{Process: tt.process, Say: tt.process.Args[0] == sleep.Args[0]}
+			o.Process.Namespaces = namespaces
+			cmd, out := start(t, bootCommand(t, o))
+			ready := "ready"
+			if o.Say {
+				ready = "released"
+			}
+			expect(t, out, ready)
+			if err := cmd.Process.Signal(tt.signal); err != nil {
+				t.Fatal(err)
+			}
+			if !ends(out) {
+				t.Errorf("%s, namespaces %v: does not end", tt.name, namespaces)
+				cmd.Process.Kill()
+			}
+			if got := exitCode(t, cmd.Wait()); got != tt.want {
+				t.Errorf("%s, namespaces %v: exit code %d, want %d", tt.name, namespaces, got, tt.want)
+			}
+		}
+	}
+}
+
+func TestNamespaces(t *testing.T) {
+	host := namespaceLinks()
+	for _, ns := range []struct{ typ, link string }{{"network", "net"}, {"ipc", "ipc"}, {"uts", "uts"}, {"cgroup", "cgroup"}, {"pid", "pid"}, {"mount", "mnt"}} {
+		o := order{Process: payload(t, "report"), Proc: ns.typ == "pid"}
+		o.Process.Namespaces = []Namespace{{Type: ns.typ}}
+		if ns.typ == "uts" {
+			o.Process.Hostname = "inside"
+		}
+		r := bootReport(t, o)
+		for link, id := range r.Namespaces {
+			// The mount namespace is new in any case.
+			if want := link == ns.link || link == "mnt"; (id != host[link]) != want {
+				t.Errorf("%s asked for: %s is %s, the caller's %s", ns.typ, link, id, host[link])
+			}
+		}
+		if ns.typ == "uts" && r.Hostname != "inside" {
+			t.Errorf("hostname %q, want inside", r.Hostname)
+		}
+		if ns.typ == "mount" {
+			continue
+		}
+		// Join the namespace of a living process.
+		cmd, out, pid := inNamespace(t, ns.typ)
+		path := fmt.Sprintf("/proc/%d/ns/%s", pid, ns.link)
+		o.Process.Namespaces[0].Path, o.Proc = path, false
+		if want, err := os.Readlink(path); err != nil {
+			t.Error(err)
+		} else if r := bootReport(t, o); ns.typ != "pid" && r.Namespaces[ns.link] != want {
+			t.Errorf("%s: joined %s, is in %s", ns.typ, want, r.Namespaces[ns.link])
+		} else if ns.typ == "pid" && (r.Pid < 2 || r.Pid > 100) {
+			t.Errorf("pid %d: not the second or so of the joined pid namespace", r.Pid)
+		} else if ns.typ == "uts" && r.Hostname != "inside" {
+			t.Errorf("joined: hostname %q, want inside", r.Hostname)
+		}
+		cmd.Process.Kill()
+		ends(out)
+		cmd.Wait()
+	}
+	if name, err := os.Hostname(); err != nil || name == "inside" {
+		t.Errorf("the host's name is %q (%v)", name, err)
+	}
+}
+
+func TestNamespaceErrors(t *testing.T) {
+	fifo := filepath.Join(t.TempDir(), "fifo")
+	if err := unix.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		list     []Namespace
+		hostname string
+		want     string
+	}{
+		{[]Namespace{{"pid", ""}, {"network", "/proc/self/ns/uts"}}, "", "linux.namespaces[1] network: /proc/self/ns/uts is not a network namespace"},
+		{[]Namespace{{"ipc", "/etc/passwd"}}, "", "linux.namespaces[0] ipc: /etc/passwd is not a ipc namespace"},
+		{[]Namespace{{"ipc", fifo}}, "", "is not a ipc namespace"},
+		{[]Namespace{{"ipc", "/no/such"}}, "", "linux.namespaces[0] ipc: open /no/such: no such file or directory"},
+		{[]Namespace{{"uts", "/proc/self/ns/uts"}}, "mine", "joins the caller's own uts namespace; setting it would rename the host"},
+	} {
+		o := order{Process: payload(t, "exit", "0")}
+		o.Process.Namespaces, o.Process.Hostname = tt.list, tt.hostname
+		if out, code := boot(t, o); code != 99 || !strings.Contains(out, tt.want) {
+			t.Errorf("%v: exit %d, want 99 and %q: %s", tt.list, code, tt.want, out)
+		}
+	}
+}
+
+// TestNamespacesUnprivileged: one hint, and nothing entered.
+func TestNamespacesUnprivileged(t *testing.T) {
+	o := order{Process: payload(t, "exit", "0")}
+	wrapped := order{Process: payload(t), InPlace: true}
+	wrapped.Process.Env, wrapped.Process.UID = bootCommand(t, o).Env, 65534
+	public(t, &wrapped)
+	out, code := boot(t, wrapped)
+	if want := "boot: make the namespaces of linux.namespaces: operation not permitted\n"; code != 99 || out != want {
+		t.Errorf("exit %d: got %q, want %q", code, out, want)
+	}
+	var e error = &privilegeError{unix.EPERM}
+	if h, ok := e.(interface{ Hint() string }); !ok || !strings.Contains(h.Hint(), "as root") {
+		t.Error("no hint")
+	}
+}
+
+func TestNewNetworkHasLoopback(t *testing.T) {
+	o := order{Process: Process{Args: []string{"/bin/cat", "/proc/self/net/if_inet6", "/proc/self/net/fib_trie"}, Cwd: "/"}}
+	o.Process.Namespaces = []Namespace{{Type: "network"}}
+	if out, _ := boot(t, o); !strings.Contains(out, "127.0.0.1") {
+		t.Errorf("lo has no address: %s", out)
+	}
+}
+
+func TestStatusDefaultAction(t *testing.T) {
+	const f = "Name:\tx\nSigQ:\t0/1\nSigBlk:\t%016x\nSigIgn:\t%016x\nSigCgt:\t%016x\nCapInh:\t0\n"
+	term := uint64(1) << (unix.SIGTERM - 1)
+	for _, tt := range []struct {
+		status string
+		want   bool
+	}{
+		{fmt.Sprintf(f, 0, 0, 0), true},
+		{fmt.Sprintf(f, term<<1, term>>1, term<<2), true},
+		{fmt.Sprintf(f, term, 0, 0), false},
+		{fmt.Sprintf(f, 0, term, 0), false},
+		{fmt.Sprintf(f, 0, 0, term), false},
+		{"SigBlk:\t0\nSigIgn:\t0\n", false},
+		{"SigBlk:\tzz\nSigIgn:\t0\nSigCgt:\t0\n", false},
+		{"", false},
+	} {
+		if got := statusDefaultAction([]byte(tt.status), unix.SIGTERM); got != tt.want {
+			t.Errorf("%q: %t, want %t", tt.status, got, tt.want)
+		}
+	}
+}
+
+// BenchmarkLaunch prints the parts of a launch of /bin/true beside os/exec's.
+func BenchmarkLaunch(b *testing.B) {
+	for _, namespaces := range [][]Namespace{nil, pidNS} {
+		o := order{Process: Process{Args: []string{"/bin/true"}, Cwd: "/"}, Times: 300, Proc: namespaces != nil}
+		o.Process.Namespaces = namespaces
+		out, code := boot(b, o)
+		if code != 0 {
+			b.Fatalf("exit %d: %s", code, out)
+		}
+		b.Logf("namespaces %v\n%s", namespaces, out)
+	}
+}
+
+// start starts cmd with a pipe for its output; only the command's own
+// processes hold the other end.
+func start(t *testing.T, cmd *exec.Cmd) (*exec.Cmd, *bufio.Reader) {
+	t.Helper()
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { r.Close() })
+	cmd.Stdout, cmd.Stderr = w, w
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { cmd.Process.Kill() })
+	w.Close()
+	r.SetReadDeadline(time.Now().Add(20 * time.Second))
+	return cmd, bufio.NewReader(r)
+}
+
+func expect(t *testing.T, out *bufio.Reader, want string) {
+	t.Helper()
+	if got, err := out.ReadString('\n'); err != nil || strings.TrimSpace(got) != want {
+		rest, _ := io.ReadAll(out)
+		t.Fatalf("got %q (%v), want %q; then %s", got, err, want, rest)
+	}
+}
+
+// ends reports whether the last holder of the output goes away.
+func ends(out *bufio.Reader) bool {
+	_, err := io.Copy(io.Discard, out)
+	return err == nil
+}
+
+// inNamespace starts a process in a new namespace and returns its pid here.
+func inNamespace(t *testing.T, typ string) (*exec.Cmd, *bufio.Reader, int) {
+	t.Helper()
+	flags := map[string]uintptr{"network": unix.CLONE_NEWNET, "ipc": unix.CLONE_NEWIPC, "uts": unix.CLONE_NEWUTS, "cgroup": unix.CLONE_NEWCGROUP, "pid": unix.CLONE_NEWPID}
+	p := payload(t, "sleep")
+	cmd := exec.Command(p.Args[0], "sleep")
+	cmd.Env = p.Env
+	cmd.SysProcAttr = &unix.SysProcAttr{Cloneflags: flags[typ]}
+	cmd, out := start(t, cmd)
+	expect(t, out, "ready")
+	return cmd, out, cmd.Process.Pid
+}
+
+// startReport is bootReport for a command.
+func startReport(t *testing.T, cmd *exec.Cmd) report {
+	t.Helper()
+	out, err := cmd.CombinedOutput()
+	var r report
+	if jerr := json.Unmarshal(out, &r); err != nil || jerr != nil {
+		t.Fatalf("%v, %v: %s", err, jerr, out)
+	}
+	return r
+}
+
+// limited runs cmd from a shell that sets something first.
+func limited(cmd *exec.Cmd, setup string) *exec.Cmd {
+	self, err := os.Executable()
+	if err != nil {
+		panic(err)
+	}
+	sh := exec.Command("/bin/sh", "-c", setup+`; exec "$0"`, self)
+	sh.Env = cmd.Env
+	return sh
+}
+
+// public gives a process that is the test binary a copy that every user may
+// run: go test keeps its own in a directory of mode 0700.
+func public(t *testing.T, o *order) {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "launch")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	o.Root = dir
+	installPayload(t, o)
+	o.Root, o.Process.Args[0] = "", filepath.Join(dir, "payload")
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// installPayload copies the test binary into o.Root, with a /proc beside it.
+func installPayload(t *testing.T, o *order) {
+	t.Helper()
+	data, err := os.ReadFile(o.Process.Args[0])
+	if err == nil {
+		err = os.WriteFile(filepath.Join(o.Root, "payload"), data, 0o755)
+	}
+	if err == nil {
+		err = os.Mkdir(filepath.Join(o.Root, "proc"), 0o755)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.Process.Args[0] = "/payload"
+}

@@ -1,0 +1,409 @@
+package nsmount
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/moby/sys/userns"
+	"github.com/nsboot/nsboot/overlayfs"
+	"github.com/nsboot/nsboot/pathres"
+	"golang.org/x/sys/unix"
+)
+
+// layered is one tree that needs an overlay: for a writable layer, or for
+// mount points that a read-only tree lacks.
+type layered struct {
+	index   int
+	step    *Step
+	src     int       // descriptor of the real tree or file
+	missing []missing // mount points for the stub layer
+}
+
+// missing is a mount point that a tree lacks.
+type missing struct {
+	path string // resolved, from the tree's root
+	file bool
+}
+
+// prepare makes every overlay of the plan, detached, before anything is
+// mounted. Their writable layers and stubs live on a scratch tmpfs that is
+// attached to the root's mount point just while they are made: before 6.15 the
+// kernel takes no layer from a detached mount. The overlays keep the layers
+// alive.
+func (b *builder) prepare(rootSrc int) error {
+	list, err := b.needLayers(rootSrc)
+	defer func() {
+		for _, l := range list {
+			if l.index != 0 {
+				unix.Close(l.src)
+			}
+		}
+	}()
+	if err != nil || len(list) == 0 {
+		return err
+	}
+	scratch, err := b.k.newFS("tmpfs", "tmpfs", []string{"mode=0700"}, 0)
+	if err != nil {
+		return fmt.Errorf("scratch tmpfs: %w", err)
+	}
+	defer unix.Close(scratch)
+	if err := b.k.attach(scratch, b.tree.target); err != nil {
+		return fmt.Errorf("scratch tmpfs: attach: %w", err)
+	}
+	for _, l := range list {
+		var tree int
+		if tree, err = b.overlay(scratch, l); err != nil {
+			err = b.layerError(l, err)
+			break
+		}
+		b.layers[l.index] = tree
+	}
+	if uerr := b.k.umount(fdPath(scratch), unix.MNT_DETACH); err == nil && uerr != nil {
+		err = fmt.Errorf("detach the scratch tmpfs: %w", uerr)
+	}
+	return err
+}
+
+func (b *builder) layerError(l layered, err error) error {
+	if l.index == 0 {
+		return err
+	}
+	return b.fail(l.step, err)
+}
+
+// needLayers finds the trees that need an overlay: only where something is to
+// be written, or a mount point is really missing.
+func (b *builder) needLayers(rootSrc int) ([]layered, error) {
+	var list []layered
+	for i := range b.plan.Steps {
+		s := &b.plan.Steps[i]
+		ro := slices.Contains(s.Flags, "ro") || slices.Contains(s.Flags, "rro")
+		if s.Op != OpRoot && s.Op != OpBind || s.Overlay == nil && (!ro || len(s.Stubs) == 0) {
+			continue
+		}
+		src := rootSrc
+		if i > 0 {
+			var err error
+			if src, err = b.openSource(i); err != nil {
+				return list, b.fail(s, err)
+			}
+		}
+		l := layered{index: i, step: s, src: src}
+		var err error
+		if l.missing, err = b.missing(s, src); err == nil && (s.Overlay != nil || len(l.missing) > 0) {
+			list = append(list, l)
+			continue
+		}
+		if i > 0 {
+			unix.Close(src)
+		}
+		if err != nil {
+			return list, b.layerError(l, err)
+		}
+	}
+	return list, nil
+}
+
+// missing lists the step's stubs that its real tree lacks (S1: what exists wins).
+func (b *builder) missing(s *Step, src int) ([]missing, error) {
+	var out []missing
+	tree := pathres.At(src)
+	for _, rel := range s.Stubs {
+		found, err := tree.Lookup("/"+rel, false)
+		if err != nil {
+			return nil, fmt.Errorf("mount point of %s: %w", path.Join(s.Target, rel), err)
+		}
+		if found.Path != found.Existing {
+			out = append(out, missing{found.Path, b.bindsFile(path.Join(s.Target, rel))})
+		}
+	}
+	return out, nil
+}
+
+// bindsFile reports whether a file is bound at target (S3).
+func (b *builder) bindsFile(target string) bool {
+	for i := range b.plan.Steps {
+		s := &b.plan.Steps[i]
+		if s.Op != OpBind || s.Target != target {
+			continue
+		}
+		var st unix.Stat_t
+		var err error
+		if fd, ok := b.handedOver(i); ok {
+			st, err = fstat(fd)
+		} else {
+			err = unix.Stat(s.Source, &st)
+		}
+		if err == nil {
+			return st.Mode&unix.S_IFMT != unix.S_IFDIR
+		}
+	}
+	return false
+}
+
+// overlay makes one detached overlay.
+func (b *builder) overlay(scratch int, l layered) (int, error) {
+	st, err := fstat(l.src)
+	if err != nil {
+		return -1, err
+	}
+	if st.Mode&unix.S_IFMT != unix.S_IFDIR {
+		return b.fileOverlay(scratch, l)
+	}
+	layers := overlayfs.Layers{Lower: []int{l.src}, Upper: -1, Work: -1}
+	if len(l.missing) > 0 {
+		dir, err := b.stubLayer(scratch, l)
+		if err != nil {
+			return -1, fmt.Errorf("stub layer: %w", err)
+		}
+		defer unix.Close(dir)
+		layers.Lower = append(layers.Lower, dir)
+	}
+	if l.step.Overlay != nil {
+		if err := b.upper(scratch, l, &layers); err != nil {
+			return -1, err
+		}
+		defer unix.Close(layers.Upper)
+		defer unix.Close(layers.Work)
+		if err := overlayfs.CopyRootAttr(layers.Upper, l.src); err != nil {
+			return -1, err
+		}
+	}
+	tree, err := b.mountLayers(layers, l.step)
+	if err != nil {
+		return -1, err
+	}
+	if err := b.submounts(l); err != nil {
+		unix.Close(tree)
+		return -1, err
+	}
+	return tree, nil
+}
+
+func (b *builder) mountLayers(layers overlayfs.Layers, s *Step) (int, error) {
+	if err := b.k.ask("overlay"); err != nil {
+		return -1, err
+	}
+	tree, err := overlayfs.Mount(layers, overlayfs.Options{UserXattr: userns.RunningInUserNS(), NewUpper: s.Overlay == nil || s.Overlay.Dir == ""})
+	if err != nil {
+		return -1, err
+	}
+	if err := b.attributes(s, tree, false); err != nil {
+		unix.Close(tree)
+		return -1, err
+	}
+	return tree, nil
+}
+
+// stubLayer makes the directory that holds a tree's missing mount points: the
+// lowest layer (S1, S3, S4).
+func (b *builder) stubLayer(scratch int, l layered) (int, error) {
+	dir, err := b.scratchDir(scratch, "stubs"+strconv.Itoa(l.index), 0o755)
+	if err != nil {
+		return -1, err
+	}
+	for _, m := range l.missing {
+		fd, _, err := pathres.At(dir).Make(m.path, pathres.MakeOptions{File: m.file, DirMode: b.profile.DirMode, FileMode: b.profile.FileMode})
+		if err != nil {
+			unix.Close(dir)
+			return -1, err
+		}
+		unix.Close(fd)
+	}
+	return dir, nil
+}
+
+func (b *builder) scratchDir(parent int, name string, mode uint32) (int, error) {
+	if err := b.k.mkdir(parent, name, mode); err != nil {
+		return -1, err
+	}
+	return unix.Openat(parent, name, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0)
+}
+
+// upper adds a writable layer: a fresh tmpfs of its own, or a directory below
+// the one that --overlay named.
+func (b *builder) upper(scratch int, l layered, layers *overlayfs.Layers) error {
+	o := l.step.Overlay
+	var base int
+	var err error
+	if o.Dir == "" {
+		base, err = b.upperTmpfs(scratch, l)
+	} else {
+		base, err = b.upperDir(o.Dir, l)
+	}
+	if err != nil {
+		return fmt.Errorf("writable layer: %w", err)
+	}
+	defer unix.Close(base)
+	if layers.Upper, err = b.openMade(base, "upper"); err != nil {
+		return fmt.Errorf("writable layer: upper: %w", err)
+	}
+	if layers.Work, err = b.openMade(base, "work"); err != nil {
+		unix.Close(layers.Upper)
+		return fmt.Errorf("writable layer: work: %w", err)
+	}
+	return nil
+}
+
+func (b *builder) upperTmpfs(scratch int, l layered) (int, error) {
+	mnt, err := b.scratchDir(scratch, "upper"+strconv.Itoa(l.index), 0o700)
+	if err != nil {
+		return -1, err
+	}
+	defer unix.Close(mnt)
+	data := []string{"mode=0755"}
+	if l.step.Overlay.Size != "" {
+		data = append(data, "size="+l.step.Overlay.Size)
+	}
+	fd, err := b.k.newFS("tmpfs", "tmpfs", data, 0)
+	if err != nil {
+		return -1, err
+	}
+	if err := b.k.attach(fd, mnt); err != nil {
+		unix.Close(fd)
+		return -1, err
+	}
+	return fd, nil
+}
+
+// upperDir opens the directory of one tree's layer below dir: "root", or the
+// name of the mount it belongs to.
+func (b *builder) upperDir(dir string, l layered) (int, error) {
+	base, err := unix.Open(dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return -1, fmt.Errorf("--overlay dir=%s: %w", dir, err)
+	}
+	defer unix.Close(base)
+	name := "root"
+	if l.index > 0 {
+		name = strings.ReplaceAll(strings.ReplaceAll(l.step.Target[1:], "%", "%25"), "/", "%2F")
+	}
+	return b.openMade(base, name)
+}
+
+// openMade opens a directory, made first if it is not there.
+func (b *builder) openMade(base int, name string) (int, error) {
+	if err := b.k.mkdir(base, name, 0o755); err != nil && err != unix.EEXIST {
+		return -1, err
+	}
+	return unix.Openat(base, name, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0)
+}
+
+// fileOverlay overlays the directory that a file lies in and takes the file
+// out of it: its first write copies it up, the host's file stays (C12).
+func (b *builder) fileOverlay(scratch int, l layered) (int, error) {
+	host, err := linkOf(l.src)
+	if err != nil {
+		return -1, err
+	}
+	dir, err := unix.Open(path.Dir(host), unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return -1, fmt.Errorf("directory of %s: %w", host, err)
+	}
+	defer unix.Close(dir)
+	if err := sameFile(l.src, dir, path.Base(host)); err != nil {
+		return -1, err
+	}
+	layers := overlayfs.Layers{Lower: []int{dir}, Upper: -1, Work: -1}
+	if err := b.upper(scratch, l, &layers); err != nil {
+		return -1, err
+	}
+	defer unix.Close(layers.Upper)
+	defer unix.Close(layers.Work)
+	merged, err := b.mountLayers(layers, l.step)
+	if err != nil {
+		return -1, err
+	}
+	defer unix.Close(merged)
+	mnt, err := b.scratchDir(scratch, "merged"+strconv.Itoa(l.index), 0o700)
+	if err != nil {
+		return -1, err
+	}
+	defer unix.Close(mnt)
+	if err := b.k.attach(merged, mnt); err != nil {
+		return -1, err
+	}
+	return b.k.openTree(merged, path.Base(host), unix.OPEN_TREE_CLONE|unix.AT_SYMLINK_NOFOLLOW)
+}
+
+// sameFile makes sure that what was opened is what lies in dir under that name.
+func sameFile(fd, dir int, name string) error {
+	want, err := fstat(fd)
+	if err != nil {
+		return err
+	}
+	var got unix.Stat_t
+	if err := unix.Fstatat(dir, name, &got, unix.AT_SYMLINK_NOFOLLOW); err != nil {
+		return err
+	}
+	if want.Dev != got.Dev || want.Ino != got.Ino {
+		return fmt.Errorf("the source changed while it was being opened: %w", unix.ESTALE)
+	}
+	return nil
+}
+
+func linkOf(fd int) (string, error) {
+	buf := make([]byte, unix.PathMax)
+	n, err := unix.Readlink(fdPath(fd), buf)
+	if err != nil {
+		return "", fmt.Errorf("where %s is: %w", fdPath(fd), err)
+	}
+	return string(buf[:n]), nil
+}
+
+// submount is what is mounted below an overlaid tree, as a detached bind.
+type submount struct {
+	rel  string
+	tree int
+}
+
+// submounts takes along what is mounted below an overlaid recursive bind: an
+// overlay shows one file system only. They are read-only, for what the overlay
+// holds back from the host must not get there through them.
+func (b *builder) submounts(l layered) error {
+	if !l.step.Recursive {
+		return nil
+	}
+	host, err := linkOf(l.src)
+	if err != nil {
+		return err
+	}
+	points, err := b.mountPointsBelow(host)
+	if err != nil {
+		return err
+	}
+	for _, point := range points {
+		rel := strings.TrimPrefix(point[len(strings.TrimSuffix(host, "/")):], "/")
+		tree, err := b.k.openTree(l.src, rel, unix.OPEN_TREE_CLONE)
+		if err != nil {
+			return fmt.Errorf("%s, mounted below it: %w", point, err)
+		}
+		b.subs[l.index] = append(b.subs[l.index], submount{rel, tree})
+		if err := b.k.setattr(tree, false, unix.MOUNT_ATTR_RDONLY, 0, unix.MS_PRIVATE); err != nil {
+			return fmt.Errorf("%s, mounted below it: %w", point, explainAttr(err))
+		}
+		if l.step.Overlay != nil {
+			b.report("%s: %s, mounted below the overlaid tree, is read-only", l.step.Origin, point)
+		}
+	}
+	return nil
+}
+
+// attachSubmounts puts them back over the overlay, once that is mounted.
+func (b *builder) attachSubmounts(i int, tree int) error {
+	for _, m := range b.subs[i] {
+		onto, err := pathres.At(tree).Open(m.rel, unix.O_PATH, true)
+		if err != nil {
+			return fmt.Errorf("submount %s: %w", m.rel, err)
+		}
+		err = b.k.attach(m.tree, onto)
+		unix.Close(onto)
+		if err != nil {
+			return fmt.Errorf("submount %s: attach: %w", m.rel, err)
+		}
+	}
+	return nil
+}

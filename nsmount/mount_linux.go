@@ -1,0 +1,160 @@
+package nsmount
+
+import (
+	"errors"
+	"fmt"
+
+	"golang.org/x/sys/unix"
+)
+
+// bind mounts a host directory or file, or the overlay made of it (C5, C12).
+func (b *builder) bind(i int, s *Step) error {
+	if tree, ok := b.layers[i]; ok {
+		delete(b.layers, i)
+		keep, err := unix.FcntlInt(uintptr(tree), unix.F_DUPFD_CLOEXEC, 3)
+		if err != nil {
+			unix.Close(tree)
+			return err
+		}
+		defer unix.Close(keep)
+		if err := b.mountOn(s, tree, nil); err != nil {
+			return err
+		}
+		return b.attachSubmounts(i, keep)
+	}
+	if len(s.Stubs) > 0 || b.isDetached(i) {
+		return b.bindOpened(i, s)
+	}
+	tree, err := b.k.openTree(unix.AT_FDCWD, s.Source, cloneFlags(s.Recursive))
+	if err != nil {
+		if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.EPERM) {
+			return explainClone(err)
+		}
+		return explainSource(i, s.Source, err)
+	}
+	return b.attachBind(s, tree, b.newPlace(s, -1))
+}
+
+// bindOpened is a bind that mount points may be made in, or one of a
+// descriptor: its source is kept open.
+func (b *builder) bindOpened(i int, s *Step) error {
+	src, err := b.openSource(i)
+	if err != nil {
+		return err
+	}
+	b.tree.hosts = append(b.tree.hosts, src)
+	tree, err := b.bindTree(s, src, b.isDetached(i))
+	if err != nil {
+		return err
+	}
+	p := b.newPlace(s, src)
+	if err := b.join(p); err != nil {
+		unix.Close(tree)
+		return err
+	}
+	return b.mountOn(s, tree, p)
+}
+
+func (b *builder) attachBind(s *Step, tree int, p *place) error {
+	if err := b.attributes(s, tree, false); err != nil {
+		unix.Close(tree)
+		return err
+	}
+	return b.mountOn(s, tree, p)
+}
+
+// mount mounts a new instance of a file system (D3 for what the kernel refuses).
+func (b *builder) mount(i int, s *Step) error {
+	a, err := parseAttrs(s.Flags)
+	if err != nil {
+		return err
+	}
+	set := a.set | a.recSet
+	var tree int
+	if s.Type == "proc" && b.opts.ProcFD > 0 {
+		if tree, err = unix.FcntlInt(uintptr(b.opts.ProcFD-1), unix.F_DUPFD_CLOEXEC, 3); err == nil {
+			err = b.k.setattr(tree, false, set, a.clr, 0)
+		}
+	} else {
+		tree, err = b.k.newFS(s.Type, s.Source, s.Data, set&^unix.MOUNT_ATTR_NOSYMFOLLOW)
+		if err == nil && set&unix.MOUNT_ATTR_NOSYMFOLLOW != 0 {
+			err = b.k.setattr(tree, false, unix.MOUNT_ATTR_NOSYMFOLLOW, 0, 0)
+		}
+	}
+	if err != nil {
+		if host := hostOf(s.Type); host != "" && (errors.Is(err, unix.EPERM) || errors.Is(err, unix.EBUSY)) {
+			return b.hostBind(s, host, a, err)
+		}
+		return fmt.Errorf("mount %s: %w", s.Type, err)
+	}
+	if tree, err = b.kernelStubs(i, s, tree); err != nil {
+		return err
+	}
+	return b.mountOn(s, tree, nil)
+}
+
+func hostOf(fstype string) string {
+	switch fstype {
+	case "proc":
+		return "/proc"
+	case "sysfs":
+		return "/sys"
+	}
+	return ""
+}
+
+// hostBind takes the caller's own /proc or /sys where the kernel refuses a
+// fresh one: in a user namespace, or in a container whose own is masked (D3).
+// Its flags are the step's, all over.
+func (b *builder) hostBind(s *Step, host string, a attrs, why error) error {
+	b.report("%s: the kernel refuses a new %s (%v): a recursive bind of %s stands in", s.Origin, s.Type, why, host)
+	tree, err := b.k.openTree(unix.AT_FDCWD, host, cloneFlags(true))
+	if err != nil {
+		return fmt.Errorf("bind %s, for the kernel refuses a new %s (%w): %w", host, s.Type, why, err)
+	}
+	if err := b.k.setattr(tree, true, a.set|a.recSet, 0, unix.MS_PRIVATE); err != nil {
+		unix.Close(tree)
+		return explainAttr(err)
+	}
+	return b.mountOn(s, tree, nil)
+}
+
+// tmp covers /tmp, if what is there may be covered (section 3).
+func (b *builder) tmp(s *Step) error {
+	cover, err := b.tmpCovers(s)
+	if err != nil || !cover {
+		return err
+	}
+	tree, err := b.k.newFS("tmpfs", "tmpfs", s.Data, unix.MOUNT_ATTR_NOSUID|unix.MOUNT_ATTR_NODEV)
+	if err != nil {
+		return fmt.Errorf("mount tmpfs: %w", err)
+	}
+	return b.mountOn(s, tree, nil)
+}
+
+// stub makes the mount point of a mount that is skipped, where it can be made
+// (C6), or a missing process.cwd (P5).
+func (b *builder) stub(s *Step) error {
+	onto, _, err := b.mountPoint(s, false)
+	if err == nil {
+		return unix.Close(onto)
+	}
+	if s.Origin == originCwd {
+		return err
+	}
+	b.report("%s: %s is not made: %v", s.Origin, s.Target, err)
+	return nil
+}
+
+// seal makes a mounted file system read-only, now that all is made inside.
+func (b *builder) seal(s *Step) error {
+	fd, err := b.tree.Root.Open(s.Target, unix.O_PATH, false)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	if err := b.k.setattr(fd, false, unix.MOUNT_ATTR_RDONLY, 0, 0); err != nil {
+		return explainAttr(err)
+	}
+	return nil
+}

@@ -1,0 +1,232 @@
+package nsmount
+
+import (
+	"errors"
+	"fmt"
+
+	"golang.org/x/sys/unix"
+)
+
+// namespaces are those of config.json's linux.namespaces, the joined ones
+// opened. close it when enter has been called, or will not be.
+type namespaces struct {
+	joins    []nsJoin
+	newFlags int // CLONE_NEW* of those to be made, without CLONE_NEWPID
+
+	newPID    bool // the process is to be pid 1 of a pid namespace: fork's business
+	joinedPID bool // a pid namespace is joined: only a child can be in it
+
+	uts nsUTS
+}
+
+// nsUTS says whose uts namespace a hostname would be set in.
+type nsUTS int
+
+const (
+	utsHost   nsUTS = iota // nsboot's own: never set there
+	utsNew                 // made by enter
+	utsJoined              // joined: set only if it is not nsboot's own
+)
+
+type nsJoin struct {
+	fd   int
+	flag int
+	what string // linux.namespaces[2] network
+	path string
+}
+
+// nsFlag is the CLONE_NEW flag of one of runtime-spec's types, 0 for others.
+func nsFlag(typ string) int {
+	switch typ {
+	case "pid":
+		return unix.CLONE_NEWPID
+	case "network":
+		return unix.CLONE_NEWNET
+	case "mount":
+		return unix.CLONE_NEWNS
+	case "ipc":
+		return unix.CLONE_NEWIPC
+	case "uts":
+		return unix.CLONE_NEWUTS
+	case "cgroup":
+		return unix.CLONE_NEWCGROUP
+	}
+	return 0
+}
+
+// needsChild reports whether the process cannot be nsboot itself: a pid
+// namespace only ever holds children of the thread that made or joined it.
+func (n *namespaces) needsChild() bool { return n.newPID || n.joinedPID }
+
+// openNamespaces opens the namespaces that are joined by path, while the
+// host's paths can still be seen, and checks that each is what its type says.
+func openNamespaces(list []Namespace) (*namespaces, error) {
+	n := &namespaces{}
+	for i, ns := range list {
+		flag := nsFlag(ns.Type)
+		what := fmt.Sprintf("linux.namespaces[%d] %s", i, ns.Type)
+		switch {
+		case flag == 0:
+			n.close()
+			return nil, fmt.Errorf("%s: this build neither makes nor joins such a namespace", what)
+		case ns.Path == "":
+			n.newPID = n.newPID || flag == unix.CLONE_NEWPID
+			n.newFlags |= flag &^ unix.CLONE_NEWPID
+			if flag == unix.CLONE_NEWUTS {
+				n.uts = utsNew
+			}
+			continue
+		}
+		fd, err := openNamespace(ns.Path, ns.Type, flag)
+		if err != nil {
+			n.close()
+			return nil, fmt.Errorf("%s: %w", what, err)
+		}
+		n.joins = append(n.joins, nsJoin{fd: fd, flag: flag, what: what, path: ns.Path})
+		n.joinedPID = n.joinedPID || flag == unix.CLONE_NEWPID
+		if flag == unix.CLONE_NEWUTS {
+			n.uts = utsJoined
+		}
+	}
+	return n, nil
+}
+
+// openNamespace opens path for setns(2). The file system is looked at before
+// the file is opened, because opening a device or a FIFO can do things, and
+// after, because the path may have changed in between.
+func openNamespace(path, typ string, flag int) (int, error) {
+	notNS := fmt.Errorf("%s is not a %s namespace", path, typ)
+	var fs unix.Statfs_t
+	if err := unix.Statfs(path, &fs); err != nil {
+		return -1, fmt.Errorf("open %s: %w", path, err)
+	}
+	if fs.Type != unix.NSFS_MAGIC {
+		return -1, notNS
+	}
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
+	if err != nil {
+		return -1, fmt.Errorf("open %s: %w", path, err)
+	}
+	if err := unix.Fstatfs(fd, &fs); err != nil || fs.Type != unix.NSFS_MAGIC {
+		unix.Close(fd)
+		return -1, notNS
+	}
+	if got, err := unix.IoctlRetInt(fd, unix.NS_GET_NSTYPE); err != nil || got != flag {
+		unix.Close(fd)
+		return -1, notNS
+	}
+	return fd, nil
+}
+
+// close gives back the opened descriptors. It may be called again.
+func (n *namespaces) close() {
+	for _, j := range n.joins {
+		unix.Close(j.fd)
+	}
+	n.joins = nil
+}
+
+// enter takes the calling thread, which must be locked and never be unlocked,
+// into the namespaces, always into a new mount namespace, and sets hostname
+// unless it is empty. Root and current directory stop being shared with the
+// other threads. The new mount namespace still propagates: making `/` private
+// is for the caller's first mount call. A pid namespace that is joined shows
+// only in children; a new one is made by fork.
+func (n *namespaces) enter(hostname string) error {
+	var own unix.Stat_t
+	if n.uts == utsJoined && hostname != "" {
+		if err := unix.Stat("/proc/thread-self/ns/uts", &own); err != nil {
+			return fmt.Errorf("hostname: look up the own uts namespace: %w", err)
+		}
+		if err := n.refuseOwnUTS(&own, hostname); err != nil {
+			return err
+		}
+	}
+	for _, j := range n.joins {
+		if err := unix.Setns(j.fd, j.flag); err != nil {
+			return fmt.Errorf("%s: join %s: %w", j.what, j.path, nsError(err))
+		}
+	}
+	// One call: each unshare of its own would copy the nsproxy again.
+	if err := unix.Unshare(n.newFlags | unix.CLONE_NEWNS | unix.CLONE_FS); err != nil {
+		return fmt.Errorf("make the namespaces of linux.namespaces: %w", nsError(err))
+	}
+	if hostname != "" {
+		if n.uts == utsHost {
+			return fmt.Errorf("hostname: %q: needs a uts namespace: add {\"type\": \"uts\"} to linux.namespaces", hostname)
+		}
+		if err := unix.Sethostname([]byte(hostname)); err != nil {
+			return fmt.Errorf("hostname: set %q: %w", hostname, nsError(err))
+		}
+	}
+	if n.newFlags&unix.CLONE_NEWNET != 0 {
+		if err := loopbackUp(); err != nil {
+			return fmt.Errorf("linux.namespaces network: bring up lo: %w", nsError(err))
+		}
+	}
+	return nil
+}
+
+// refuseOwnUTS keeps a config that joins nsboot's own uts namespace (by
+// /proc/1/ns/uts, say) from renaming the host.
+func (n *namespaces) refuseOwnUTS(own *unix.Stat_t, hostname string) error {
+	for _, j := range n.joins {
+		var st unix.Stat_t
+		if j.flag != unix.CLONE_NEWUTS {
+			continue
+		}
+		if err := unix.Fstat(j.fd, &st); err != nil {
+			return fmt.Errorf("%s: look up %s: %w", j.what, j.path, err)
+		}
+		if st.Dev == own.Dev && st.Ino == own.Ino {
+			return fmt.Errorf("hostname: %q: %s joins the caller's own uts namespace; setting it would rename the host", hostname, j.what)
+		}
+	}
+	return nil
+}
+
+// loopbackUp does what runc and runsc do in a new network namespace: its one
+// interface exists but is down.
+func loopbackUp() error {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if errors.Is(err, unix.EAFNOSUPPORT) {
+		return nil // a kernel without IPv4 has no 127.0.0.1 either
+	}
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	req, err := unix.NewIfreq("lo")
+	if err != nil {
+		return err
+	}
+	if err := unix.IoctlIfreq(fd, unix.SIOCGIFFLAGS, req); err != nil {
+		return err
+	}
+	req.SetUint16(req.Uint16() | unix.IFF_UP)
+	return unix.IoctlIfreq(fd, unix.SIOCSIFFLAGS, req)
+}
+
+// privilegeError is an EPERM that a person can do one thing about.
+type privilegeError struct{ err error }
+
+func (e *privilegeError) Error() string { return e.err.Error() }
+func (e *privilegeError) Unwrap() error { return e.err }
+
+// Hint is the one thing to do.
+func (e *privilegeError) Hint() string {
+	return "this needs CAP_SYS_ADMIN: run nsboot as root; inside a container, one with --privileged or --cap-add SYS_ADMIN and no seccomp profile"
+}
+
+// nsError explains an errno of unshare, setns and their like.
+func nsError(err error) error {
+	switch {
+	case errors.Is(err, unix.EPERM):
+		return &privilegeError{err}
+	case errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EUSERS):
+		return fmt.Errorf("%w (a limit of /proc/sys/user/max_*_namespaces is reached)", err)
+	case errors.Is(err, unix.EINVAL):
+		return fmt.Errorf("%w (the kernel lacks this type of namespace, or it cannot be joined from here)", err)
+	}
+	return err
+}

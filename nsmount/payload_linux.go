@@ -1,0 +1,160 @@
+package nsmount
+
+import (
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// becomePayload turns the calling thread into config.json's process. It
+// returns only if a step failed, with that step in s.record. It obeys the
+// rules of child_linux.go even when it runs in place.
+//
+// The order: what needs privileges comes before they go (descriptors, current
+// directory, limits, bounding set), then the user, then the capabilities that
+// the change of user has not taken away, then what a change of credentials
+// would have reset (the death signal), and signals last, so that until then a
+// Ctrl-C waits and afterwards it finds what it would find in a plain command.
+//
+//go:noinline
+//go:norace
+//go:nosplit
+func becomePayload(s *script, child bool) {
+	r := &s.record
+	*r = record{}
+	if inheritOnly(s, child); r.errno != 0 {
+		return
+	}
+	if enterCwd(s); r.errno != 0 {
+		return
+	}
+	if s.setUmask {
+		syscall.RawSyscall(unix.SYS_UMASK, s.umask, 0, 0) // cannot fail
+	}
+	// Raising a hard limit needs CAP_SYS_RESOURCE.
+	for i := range s.rlimits {
+		l := &s.rlimits[i]
+		if r.fails(stageRlimit, int32(l.resource), syscallErrno(unix.SYS_PRLIMIT64, 0, l.resource, uintptr(unsafe.Pointer(&l.limit)), 0)) {
+			return
+		}
+	}
+	// Needs CAP_SETPCAP. Nothing below, and no exec, can raise it again.
+	for c := uintptr(0); c < 64; c++ {
+		if s.dropBound&(1<<c) != 0 && r.fails(stageBounding, int32(c), syscallErrno(unix.SYS_PRCTL, unix.PR_CAPBSET_DROP, c, 0, 0)) {
+			return
+		}
+	}
+	// Otherwise leaving uid 0 clears the permitted set. Exec resets the flag.
+	if s.keepCaps && r.fails(stageKeepCaps, 0, syscallErrno(unix.SYS_PRCTL, unix.PR_SET_KEEPCAPS, 1, 0, 0)) {
+		return
+	}
+	// Groups first: after setresuid there is no right to change them. The res
+	// forms set the saved ids too; those would be a way back.
+	if s.setGroups && r.fails(stageSetgroups, 0, syscallErrno(unix.SYS_SETGROUPS, s.nGroups, uintptr(unsafe.Pointer(s.groups)), 0, 0)) {
+		return
+	}
+	if r.fails(stageSetresgid, 0, syscallErrno(unix.SYS_SETRESGID, s.gid, s.gid, s.gid, 0)) {
+		return
+	}
+	if r.fails(stageSetresuid, 0, syscallErrno(unix.SYS_SETRESUID, s.uid, s.uid, s.uid, 0)) {
+		return
+	}
+	if setCapabilities(s); r.errno != 0 {
+		return
+	}
+	if s.noNewPrivs && r.fails(stageNoNewPrivs, 0, syscallErrno(unix.SYS_PRCTL, unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0)) {
+		return
+	}
+	if child {
+		// The kernel forgets the death signal when credentials change.
+		if r.fails(stageDeathSignal, 0, dieWithParent(s)) {
+			return
+		}
+		runtimeAfterForkInChild()
+	}
+	r.fails(stageExec, 0, syscallErrno(unix.SYS_EXECVE, uintptr(unsafe.Pointer(&s.msg.exe)), uintptr(unsafe.Pointer(s.argv)), uintptr(unsafe.Pointer(s.envv)), 0))
+}
+
+// inheritOnly leaves descriptors 0, 1, 2 and the preserved ones to be
+// inherited by exec, whatever else is open. UNSHARE gives the process a table
+// of its own first: the marks must not be the parent's, nor another thread's.
+//
+//go:noinline
+//go:norace
+//go:nosplit
+func inheritOnly(s *script, child bool) {
+	r := &s.record
+	if r.fails(stageCloseRange, 0, syscallErrno(unix.SYS_CLOSE_RANGE, 3+s.preserve, uintptr(^uint32(0)), unix.CLOSE_RANGE_UNSHARE|unix.CLOSE_RANGE_CLOEXEC, 0)) {
+		return
+	}
+	if child {
+		r.stage = stageStarted // the parent may close its ends now
+		tell(s)
+	}
+	for fd := uintptr(3); fd < 3+s.preserve; fd++ {
+		if r.fails(stagePreserve, int32(fd), syscallErrno(unix.SYS_FCNTL, fd, unix.F_SETFD, 0, 0)) {
+			return
+		}
+	}
+}
+
+// enterCwd goes to the current directory, by the descriptor that was resolved
+// inside the root, and asks the kernel whether it is inside: the answer for a
+// directory that is not starts with "(unreachable)" (CVE-2024-21626).
+//
+//go:noinline
+//go:norace
+//go:nosplit
+func enterCwd(s *script) {
+	r := &s.record
+	if r.fails(stageCwd, 0, syscallErrno(unix.SYS_FCHDIR, uintptr(s.msg.cwd), 0, 0, 0)) {
+		return
+	}
+	if r.fails(stageGetcwd, 0, syscallErrno(unix.SYS_GETCWD, uintptr(unsafe.Pointer(&s.cwd)), unsafe.Sizeof(s.cwd), 0, 0)) {
+		return
+	}
+	if s.cwd[0] != '/' {
+		r.fails(stageGetcwd, 0, unix.EXDEV)
+	}
+}
+
+// setCapabilities sets exactly the config's sets. The ambient set is cleared
+// first: the caller's could otherwise survive where the new sets allow it.
+//
+//go:noinline
+//go:norace
+//go:nosplit
+func setCapabilities(s *script) {
+	r := &s.record
+	if r.fails(stageAmbient, -1, syscallErrno(unix.SYS_PRCTL, unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_CLEAR_ALL, 0, 0)) {
+		return
+	}
+	if r.fails(stageCapset, 0, syscallErrno(unix.SYS_CAPSET, uintptr(unsafe.Pointer(&s.capHeader)), uintptr(unsafe.Pointer(&s.capData)), 0, 0)) {
+		return
+	}
+	for c := uintptr(0); c < 64; c++ {
+		if s.ambient&(1<<c) != 0 && r.fails(stageAmbient, int32(c), syscallErrno(unix.SYS_PRCTL, unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_RAISE, c, 0)) {
+			return
+		}
+	}
+}
+
+// fails notes the step and its errno and reports whether it failed.
+//
+//go:norace
+//go:nosplit
+func (r *record) fails(st stage, arg int32, errno syscall.Errno) bool {
+	r.stage, r.arg, r.errno = st, arg, int32(errno)
+	return errno != 0
+}
+
+// syscallErrno is a raw system call of which only the errno matters. A fifth
+// argument is 0, which prctl insists on.
+//
+//go:norace
+//go:nosplit
+func syscallErrno(trap, a1, a2, a3, a4 uintptr) syscall.Errno {
+	_, _, errno := syscall.RawSyscall6(trap, a1, a2, a3, a4, 0, 0)
+	return errno
+}

@@ -1,0 +1,111 @@
+package nsmount
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// checkSources holds the descriptors handed over against the plan: the root
+// first, then one for each bind of config.json in spec order (C15).
+func (b *builder) checkSources() error {
+	if b.opts.Sources == nil {
+		return nil
+	}
+	return CheckSources(b.plan, b.opts.Sources)
+}
+
+// CheckSources reports whether there is one descriptor for the root and one
+// for each bind that plan keeps from config.json; any left over are named (C15).
+func CheckSources(plan *Plan, fds []int) error {
+	want := []string{"root"}
+	for i := range plan.Steps {
+		if s := &plan.Steps[i]; s.Op == OpBind && s.SpecIndex > 0 {
+			want = append(want, s.Origin+" "+s.Destination)
+		}
+	}
+	switch {
+	case len(fds) < len(want):
+		return fmt.Errorf("source descriptors: %d given, %d needed: none is left for %s (C15)", len(fds), len(want), want[len(fds)])
+	case len(fds) > len(want):
+		left := make([]string, 0, len(fds))
+		for _, fd := range fds[len(want):] {
+			left = append(left, fmt.Sprint(fd))
+		}
+		return fmt.Errorf("source descriptors: %d given, %d needed: left over: %s (C15)", len(fds), len(want), strings.Join(left, ", "))
+	}
+	for _, fd := range fds {
+		if _, err := fstat(fd); err != nil {
+			return fmt.Errorf("source descriptor %d: %w (C15)", fd, err)
+		}
+	}
+	return nil
+}
+
+// handedOver finds the caller's descriptor for a step: binds are counted in
+// spec order, whatever order they are mounted in.
+func (b *builder) handedOver(i int) (int, bool) {
+	if b.opts.Sources == nil {
+		return -1, false
+	}
+	if i == 0 {
+		return b.opts.Sources[0], true
+	}
+	n := 1
+	for j := range b.plan.Steps {
+		s := &b.plan.Steps[j]
+		if s.Op == OpBind && s.SpecIndex > 0 && s.SpecIndex < b.plan.Steps[i].SpecIndex {
+			n++
+		}
+	}
+	return b.opts.Sources[n], true
+}
+
+// isDetached reports whether the step's source is a descriptor of the caller's,
+// which was made a detached tree before the namespaces were entered.
+func (b *builder) isDetached(i int) bool {
+	_, ok := b.handedOver(i)
+	return ok
+}
+
+// openSource opens the source of the root or of a bind, once: what was opened
+// is what is mounted. Nothing is waited for or woken: it is an O_PATH descriptor.
+func (b *builder) openSource(i int) (int, error) {
+	if fd, ok := b.handedOver(i); ok {
+		return unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 3)
+	}
+	flags := unix.O_PATH | unix.O_CLOEXEC
+	if i == 0 {
+		flags |= unix.O_NOFOLLOW
+	}
+	fd, err := unix.Open(b.plan.Steps[i].Source, flags, 0)
+	if err != nil {
+		return -1, explainSource(i, b.plan.Steps[i].Source, err)
+	}
+	return fd, nil
+}
+
+// HintError is an error with one thing to do about it.
+type HintError struct {
+	Err      error
+	HintText string
+}
+
+// Hint returns the one thing to do.
+func (e *HintError) Hint() string { return e.HintText }
+
+func (e *HintError) Error() string { return e.Err.Error() }
+func (e *HintError) Unwrap() error { return e.Err }
+
+func explainSource(i int, source string, err error) error {
+	if i == 0 {
+		return err
+	}
+	err = fmt.Errorf("bind %s: %w", source, err)
+	if errors.Is(err, unix.ENOENT) {
+		return &HintError{err, "the source of a bind must exist; relative sources start at the bundle"}
+	}
+	return err
+}

@@ -1,0 +1,282 @@
+package nsmount
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"runtime"
+	"strconv"
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// fork starts the waiting child; the calling thread must be locked. With
+// newPID it is pid 1 of a new pid namespace. With wantProc it also makes that
+// namespace's procfs: procFD then is the detached mount (in the calling
+// thread's mount namespace), or procErr says why the kernel refused, which is
+// not an error of fork.
+//
+// Soon after, and until wait or kill returns, signals that would end nsboot are
+// collected for the child instead. One that comes earlier ends nsboot, as it
+// would before fork, and with it the child.
+func (l *launcher) fork(newPID, wantProc bool) error {
+	if l.pid != 0 {
+		return errors.New("fork the process: already done")
+	}
+	if err := l.openPipes(); err != nil {
+		l.close()
+		return fmt.Errorf("fork the process: %w", err)
+	}
+	s := l.s
+	s.wantProc, s.procAttrs, s.procData = wantProc, uintptr(l.procAttrs), fsParams(l.procData)
+	flags := uintptr(unix.SIGCHLD | unix.CLONE_FILES | unix.CLONE_PIDFD)
+	if newPID {
+		flags |= unix.CLONE_NEWPID
+	}
+	l.watchSignals()
+	pid, errno := cloneChild(s, flags)
+	if errno != 0 {
+		l.close()
+		return fmt.Errorf("fork the process: %w", nsError(errno))
+	}
+	l.pid, l.pidfd, l.isInit = int(pid), int(s.pidfd), newPID
+	l.procDir = openProcDir(l.pid)
+	if !wantProc {
+		return nil
+	}
+	r, err := l.readRecord()
+	switch {
+	case err != nil:
+		return fmt.Errorf("mount proc in the new pid namespace: %w", err)
+	case r.stage != stageProc:
+		return l.launchError(r)
+	case r.errno != 0:
+		l.procErr = syscall.Errno(r.errno)
+	default:
+		l.procFD = int(r.arg)
+	}
+	return nil
+}
+
+// openPipes makes the two pipes and the pidfd by which the child sees nsboot's
+// death. What is the child's is in childEnds.
+func (l *launcher) openPipes() error {
+	var p [2]int
+	if err := unix.Pipe2(p[:], unix.O_CLOEXEC); err != nil {
+		return err
+	}
+	l.goW, l.childEnds, l.s.goFD = p[1], append(l.childEnds, p[0]), uintptr(p[0])
+	if err := unix.Pipe2(p[:], unix.O_CLOEXEC); err != nil {
+		return err
+	}
+	l.statusR, l.childEnds, l.s.statusFD = p[0], append(l.childEnds, p[1]), uintptr(p[1])
+	self, err := unix.PidfdOpen(os.Getpid(), 0)
+	if err != nil {
+		return err
+	}
+	l.childEnds, l.s.parentFD = append(l.childEnds, self), uintptr(self)
+	return nil
+}
+
+// fsParams lays out "key=value" and "flag" options for fsconfig.
+func fsParams(options []string) []fsParam {
+	var params []fsParam
+	for _, o := range options {
+		text := append([]byte(o), 0)
+		param := fsParam{key: &text[0]}
+		if i := bytes.IndexByte(text, '='); i >= 0 {
+			text[i] = 0
+			param.value = &text[i+1]
+		}
+		params = append(params, param)
+	}
+	return params
+}
+
+// openProcDir opens /proc/PID while nsboot's own root still shows /proc. A
+// /proc of another pid namespace would show another process under that number:
+// it is believed only if its /proc/self is nsboot.
+func openProcDir(pid int) int {
+	buf := make([]byte, 24)
+	n, err := unix.Readlink("/proc/self", buf)
+	if err != nil || string(buf[:n]) != strconv.Itoa(os.Getpid()) {
+		return -1
+	}
+	fd, err := unix.Open("/proc/"+strconv.Itoa(pid), unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return -1
+	}
+	return fd
+}
+
+// release lets the waiting child become the process: exe is a path in the
+// container's root, cwdFD a descriptor of its current directory, open in
+// nsboot. It returns nil once the program is running; after an error, kill.
+func (l *launcher) release(exe string, cwdFD int) error {
+	m := &l.s.msg
+	if err := m.set(exe, cwdFD); err != nil {
+		return err
+	}
+	if _, err := unix.Write(l.goW, unsafe.Slice((*byte)(unsafe.Pointer(m)), m.size)); err != nil {
+		return fmt.Errorf("release the process: %w", err)
+	}
+	r, err := l.readRecord()
+	if err != nil {
+		return fmt.Errorf("release the process: %w", err)
+	}
+	if r.stage != stageStarted {
+		return l.launchError(r)
+	}
+	// The child's table is its own now, so closing these ends here leaves it
+	// the only writer: end of file means that exec has closed it.
+	l.closeChildEnds()
+	r, err = l.readRecord()
+	switch {
+	case errors.Is(err, errExecuted):
+		return nil
+	case err != nil:
+		return fmt.Errorf("release the process: %w", err)
+	}
+	return l.launchError(r)
+}
+
+// errExecuted is the end of the status pipe.
+var errExecuted = errors.New("executed")
+
+// readRecord waits for the child's next record, or for its end: as long as the
+// descriptor table is shared, a dead child leaves the pipe open.
+func (l *launcher) readRecord() (record, error) {
+	var r record
+	fds := []unix.PollFd{{Fd: int32(l.statusR), Events: unix.POLLIN}, {Fd: int32(l.pidfd), Events: unix.POLLIN}}
+	for {
+		if _, err := unix.Poll(fds, -1); errors.Is(err, unix.EINTR) {
+			continue
+		} else if err != nil {
+			return r, fmt.Errorf("poll: %w", err)
+		}
+		if fds[0].Revents == 0 {
+			code, _ := l.reap()
+			return r, fmt.Errorf("the waiting child has ended with status %d", code)
+		}
+		n, err := unix.Read(l.statusR, unsafe.Slice((*byte)(unsafe.Pointer(&r)), unsafe.Sizeof(r)))
+		switch {
+		case errors.Is(err, unix.EINTR):
+			continue
+		case err != nil:
+			return r, fmt.Errorf("read: %w", err)
+		case n == 0:
+			return r, errExecuted
+		}
+		return r, nil
+	}
+}
+
+// watchSignals collects what is to be passed on. Left to nsboot itself are
+// those that job control sends to a whole process group (TSTP, TTIN, TTOU),
+// those about nsboot's own doings (CHLD, PIPE, URG, PROF), and those that the
+// caller had it ignore, which the process ignores as well.
+//
+// os/signal takes about 30 µs for each signal, more than all the rest of a
+// launch: that is for another thread to spend. What people send goes first.
+func (l *launcher) watchSignals() {
+	const last = 64
+	list := make([]os.Signal, 0, last)
+	for _, s := range [...]unix.Signal{unix.SIGTERM, unix.SIGINT, unix.SIGHUP, unix.SIGQUIT} {
+		if !signal.Ignored(s) {
+			list = append(list, s)
+		}
+	}
+	for s := unix.Signal(1); s <= last; s++ {
+		switch s {
+		case unix.SIGTERM, unix.SIGINT, unix.SIGHUP, unix.SIGQUIT,
+			unix.SIGKILL, unix.SIGSTOP, unix.SIGCHLD, unix.SIGURG, unix.SIGPIPE, unix.SIGPROF,
+			unix.SIGTSTP, unix.SIGTTIN, unix.SIGTTOU, 32, 33: // 32 and 33 are the C library's
+			continue
+		}
+		list = append(list, s)
+	}
+	c := make(chan os.Signal, last)
+	l.signals = c
+	go signal.Notify(c, list...)
+}
+
+// wait passes signals on until the process ends, and returns its exit code, or
+// 128 and the signal that ended it. Nothing remains afterwards.
+func (l *launcher) wait() (code int, err error) {
+	if l.pid == 0 {
+		return -1, errors.New("wait for the process: none was started")
+	}
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		for {
+			select {
+			case s := <-l.signals:
+				l.forward(s.(unix.Signal))
+			case <-stop:
+				return
+			}
+		}
+	}()
+	code, err = l.reap()
+	close(stop)
+	<-stopped // it uses descriptors that close is about to close
+	l.close()
+	runtime.KeepAlive(l.s)
+	return code, err
+}
+
+// kill ends a child whose boot has failed, waiting or not. It may be called
+// again, and after wait.
+func (l *launcher) kill() {
+	if l.pid != 0 && !l.reaped {
+		unix.PidfdSendSignal(l.pidfd, unix.SIGKILL, nil, 0)
+		l.reap()
+	}
+	l.close()
+}
+
+// reap waits for the child once and remembers the answer.
+func (l *launcher) reap() (int, error) {
+	for !l.reaped {
+		_, err := unix.Wait4(l.pid, &l.status, 0, nil)
+		if err != nil && !errors.Is(err, unix.EINTR) {
+			return -1, fmt.Errorf("wait for the process: %w", err)
+		}
+		l.reaped = err == nil
+	}
+	if !l.status.Signaled() {
+		return l.status.ExitStatus(), nil
+	}
+	if s := l.endedBySignal.Load(); s != 0 && l.status.Signal() == unix.SIGKILL {
+		return 128 + int(s), nil
+	}
+	return 128 + int(l.status.Signal()), nil
+}
+
+// close gives back descriptors and signals; the child must have been reaped,
+// or never started.
+func (l *launcher) close() {
+	if l.signals != nil {
+		go signal.Stop(l.signals) // slow too, and nobody listens any more
+		l.signals = nil
+	}
+	l.closeChildEnds()
+	for _, fd := range []*int{&l.goW, &l.statusR, &l.pidfd, &l.procDir, &l.procFD} {
+		if *fd >= 0 {
+			unix.Close(*fd)
+			*fd = -1
+		}
+	}
+}
+
+func (l *launcher) closeChildEnds() {
+	for _, fd := range l.childEnds {
+		unix.Close(fd)
+	}
+	l.childEnds = nil
+}
