@@ -57,7 +57,7 @@ type builder struct {
 	mounted map[string]*place // what is mounted, by resolved target
 	layers  map[int]int       // overlays made beforehand: step index -> detached tree
 	subs    map[int][]submount
-	table   []string // the mount points of the caller's namespace, read at most once
+	table   []string // the mount points of the caller's namespace, where they are needed
 	empty   int      // the shared empty directory of masked paths
 	null    int      // the container's /dev/null, checked
 }

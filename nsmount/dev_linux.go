@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"path"
-	"strings"
 
 	"github.com/nsboot/nsboot/pathres"
 	"golang.org/x/sys/unix"
@@ -55,9 +54,6 @@ func (b *builder) fillDev(s *Step, tree int) error {
 		}
 	}
 	for _, n := range defaultNodes {
-		if n.name == "tty" && !b.profile.Tty {
-			continue
-		}
 		if err := b.makeNode(tree, n); err != nil {
 			return err
 		}
@@ -70,9 +66,7 @@ func (b *builder) fillDev(s *Step, tree int) error {
 	return nil
 }
 
-// makeNode makes a default device. Where the kernel does not let one be made
-// (a user namespace), an empty file is made for the host's to be bound on
-// later.
+// makeNode makes a default device.
 func (b *builder) makeNode(dir int, n node) error {
 	err := b.k.mknod(dir, n.name, unix.S_IFCHR|0o666, unix.Mkdev(n.major, n.minor))
 	if err != nil {
@@ -94,7 +88,11 @@ func (b *builder) nodes(s *Step) error {
 	defer unix.Close(dir)
 	for _, n := range defaultNodes {
 		d := &Device{Type: "c", Major: int64(n.major), Minor: int64(n.minor), Mode: 0o666}
-		if err := b.deviceAt(dir, path.Join(s.Target, n.name), d); err != nil {
+		at := path.Join(s.Target, n.name)
+		if p, ok := b.mounted[at]; ok && p != nil {
+			continue // the spec mounts something there
+		}
+		if err := b.deviceAt(dir, at, d); err != nil {
 			return err
 		}
 	}
@@ -234,6 +232,3 @@ func (b *builder) sysfsOverlay(i int, s *Step, tree int, miss []missing) (int, e
 	}
 	return made, err
 }
-
-// inProc reports whether a path lies in the container's /proc.
-func inProc(p string) bool { return p == "/proc" || strings.HasPrefix(p, "/proc/") }

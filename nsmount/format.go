@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -40,6 +39,7 @@ const (
 type formatter struct {
 	plan  *Plan
 	color bool
+	kids  [][]int // the steps that lie directly on what each step mounts
 	out   strings.Builder
 }
 
@@ -84,37 +84,34 @@ type row struct {
 	hidden        bool
 }
 
-func (r *row) pathWidth() int { return utf8.RuneCountInString(r.branch) + utf8.RuneCountInString(r.path) }
-
-func (r *row) flagsWidth() int {
-	n := utf8.RuneCountInString(r.access)
-	if r.flags != "" {
-		n += 1 + utf8.RuneCountInString(r.flags)
-	}
-	return n
+func (r *row) pathWidth() int {
+	return utf8.RuneCountInString(r.branch) + utf8.RuneCountInString(r.path)
 }
 
 // Columns are as wide as their contents up to these; what is longer runs over.
 const (
-	maxPathColumn  = 36
-	maxWhatColumn  = 44
-	maxFlagsColumn = 44
+	maxPathColumn   = 36
+	maxWhatColumn   = 48
+	maxOriginColumn = 24
 )
 
 func (f *formatter) tree() {
+	f.nest()
 	var rows []row
 	f.walk(0, "", "", &rows)
-	var pathCol, whatCol, flagsCol int
+	var cols columns
 	for i := range rows {
 		r := &rows[i]
-		pathCol = widen(pathCol, r.pathWidth(), maxPathColumn)
-		whatCol = widen(whatCol, utf8.RuneCountInString(r.what), maxWhatColumn)
-		flagsCol = widen(flagsCol, r.flagsWidth(), maxFlagsColumn)
+		cols.path = widen(cols.path, r.pathWidth(), maxPathColumn)
+		cols.what = widen(cols.what, utf8.RuneCountInString(r.what), maxWhatColumn)
+		cols.origin = widen(cols.origin, utf8.RuneCountInString(r.origin), maxOriginColumn)
 	}
 	for i := range rows {
-		f.row(&rows[i], pathCol, whatCol, flagsCol)
+		f.row(&rows[i], cols)
 	}
 }
+
+type columns struct{ path, what, origin int }
 
 func widen(col, width, limit int) int {
 	if width > limit {
@@ -123,25 +120,26 @@ func widen(col, width, limit int) int {
 	return max(col, width)
 }
 
-func (f *formatter) row(r *row, pathCol, whatCol, flagsCol int) {
+func (f *formatter) row(r *row, cols columns) {
 	code := colorPath
 	if r.hidden {
 		code = colorHidden
 	}
-	f.out.WriteString(f.paint(colorDim, r.branch) + f.paint(code, r.path) + gap(pathCol, r.pathWidth()))
-	f.out.WriteString(r.what + gap(whatCol, utf8.RuneCountInString(r.what)))
+	access := "    "
 	switch r.access {
 	case "ro":
-		f.out.WriteString(f.paint(colorRO, "ro"))
+		access = f.paint(colorRO, "ro") + "  "
 	case "rw":
-		f.out.WriteString(f.paint(colorRW, "rw"))
+		access = f.paint(colorRW, "rw") + "  "
 	}
+	f.out.WriteString(f.paint(colorDim, r.branch) + f.paint(code, r.path) + gap(cols.path, r.pathWidth()) + access +
+		r.what + gap(cols.what, utf8.RuneCountInString(r.what)) + f.paint(colorDim, r.origin))
 	if r.flags != "" {
-		f.out.WriteString(" " + r.flags)
+		f.out.WriteString(gap(cols.origin, utf8.RuneCountInString(r.origin)) + r.flags)
 	}
-	f.out.WriteString(gap(flagsCol, r.flagsWidth()) + f.paint(colorDim, r.origin) + "\n")
+	f.out.WriteString("\n")
 	for _, d := range r.details {
-		f.out.WriteString(f.paint(colorDim, r.under) + "    " + f.paint(colorDim, d) + "\n")
+		f.out.WriteString(f.paint(colorDim, r.under+"    "+d) + "\n")
 	}
 }
 
@@ -150,37 +148,32 @@ func gap(column, width int) string { return strings.Repeat(" ", max(column-width
 
 // walk appends the rows of step i and of all below it.
 func (f *formatter) walk(i int, branch, under string, rows *[]row) {
-	children := f.children(i)
 	r := f.describe(i)
-	r.branch, r.under = branch, under
-	if len(children) > 0 {
-		r.under += "│"
-	} else {
-		r.under += " "
+	r.branch, r.under = branch, under+" "
+	if len(f.kids[i]) > 0 {
+		r.under = under + "│"
 	}
 	*rows = append(*rows, r)
-	for n, c := range children {
-		if n == len(children)-1 {
-			f.walk(c, under+"└─ ", under+"   ", rows)
+	for n, kid := range f.kids[i] {
+		if n == len(f.kids[i])-1 {
+			f.walk(kid, under+"└─ ", under+"   ", rows)
 		} else {
-			f.walk(c, under+"├─ ", under+"│  ", rows)
+			f.walk(kid, under+"├─ ", under+"│  ", rows)
 		}
 	}
 }
 
-// children lists the steps that lie directly on what step i mounts.
-func (f *formatter) children(i int) []int {
-	var out []int
-	for j := i + 1; j < len(f.plan.Steps); j++ {
+// nest finds out which step lies on which.
+func (f *formatter) nest() {
+	f.kids = make([][]int, len(f.plan.Steps))
+	for j := 1; j < len(f.plan.Steps); j++ {
 		switch f.plan.Steps[j].Op {
 		case OpDevice, OpMask, OpReadonly, OpSeal:
 			continue
 		}
-		if f.parent(j) == i {
-			out = append(out, j)
-		}
+		on := f.parent(j)
+		f.kids[on] = append(f.kids[on], j)
 	}
-	return out
 }
 
 // parent is the step that mounts what step j lies on: the last one before it
@@ -237,8 +230,8 @@ func (f *formatter) describe(i int) row {
 	if s.NoLinks && s.Op == OpMount {
 		r.details = append(r.details, "a symbolic link on the way to it is an error (P1)")
 	}
-	if len(s.Stubs) > 0 {
-		r.details = append(r.details, wrap("mount points: ", printables(s.Stubs), 96)...)
+	if len(s.Stubs) > 0 && (s.Op == OpRoot || s.Op == OpBind) {
+		r.details = append(r.details, wrap("mount points: ", printables(s.Stubs), 90)...)
 		r.details = append(r.details, stubsText(s))
 	}
 	if sealed {
@@ -248,81 +241,12 @@ func (f *formatter) describe(i int) row {
 }
 
 func (f *formatter) sealed(s *Step) bool {
-	return slices.ContainsFunc(f.plan.Steps, func(o Step) bool {
-		return o.Op == OpSeal && o.Target == s.Target && o.Origin == s.Origin && s.Op.mounts()
-	})
-}
-
-// stubsText says where missing mount points are made (S1, S5).
-func stubsText(s *Step) string {
-	switch {
-	case s.Op != OpRoot && s.Op != OpBind:
-		return "missing ones are made in it"
-	case s.Overlay != nil:
-		return "missing ones come from the stub layer; the host's tree is not touched (S1, S5)"
-	case slices.Contains(s.Flags, "ro") || slices.Contains(s.Flags, "rro"):
-		return "if one is missing: overlay of " + printable(s.Source) + " with a stub layer below; the host's tree is not touched (S1, S5)"
-	}
-	return "missing ones are made in " + printable(s.Source) + " and removed afterwards (S5)"
-}
-
-// what says in a few words what is mounted.
-func (f *formatter) what(s *Step) string {
-	switch s.Op {
-	case OpRoot, OpBind:
-		return f.bindText(s)
-	case OpDev:
-		return "private /dev (tmpfs)"
-	case OpCgroup:
-		return s.Type + ": the process's own"
-	case OpTmp:
-		return "tmpfs, " + f.tmpText(s)
-	case OpStub:
-		if s.Origin == originCwd {
-			return "made if missing"
+	for i := range f.plan.Steps {
+		if o := &f.plan.Steps[i]; o.Op == OpSeal && o.Target == s.Target && o.Origin == s.Origin {
+			return s.Op.mounts()
 		}
-		return "mount point only"
-	case OpNodes:
-		return "default devices and links, made if missing"
 	}
-	if s.Source != "" && s.Source != s.Type {
-		return s.Type + " " + printable(s.Source)
-	}
-	return s.Type
-}
-
-func (f *formatter) bindText(s *Step) string {
-	if o := s.Overlay; o != nil {
-		upper := "tmpfs"
-		switch {
-		case o.Dir != "":
-			upper = printable(o.Dir)
-		case o.Size != "":
-			upper += " of " + printable(o.Size)
-		}
-		text := "overlay: " + upper + " over " + printable(s.Source)
-		if len(s.Stubs) > 0 {
-			text += ", stubs below"
-		}
-		return text
-	}
-	if s.Recursive {
-		return "rbind " + printable(s.Source)
-	}
-	return "bind " + printable(s.Source)
-}
-
-// tmpText says when the tmpfs of /tmp is there: a thing that is only known
-// once everything else is mounted (section 3).
-func (f *formatter) tmpText(s *Step) string {
-	if s.Rule == ruleTmpForced {
-		return "whatever is there"
-	}
-	profile, err := ProfileByName(f.plan.Profile)
-	if err == nil && profile.TmpFirst {
-		return "whatever is there"
-	}
-	return "if absent or empty"
+	return false
 }
 
 func (f *formatter) devices() {
@@ -372,41 +296,4 @@ func (f *formatter) warnings() {
 	for _, w := range f.plan.Warnings {
 		f.out.WriteString("  " + f.paint(colorRW, printable(w.String())) + "\n")
 	}
-}
-
-// wrap joins words with commas into lines of about width columns; those after
-// the first are indented as far as its lead is long.
-func wrap(lead string, words []string, width int) []string {
-	var lines []string
-	line := lead
-	for i, w := range words {
-		if i < len(words)-1 {
-			w += ","
-		}
-		if n := utf8.RuneCountInString(line) + utf8.RuneCountInString(w); n >= width && line != lead {
-			lines = append(lines, strings.TrimRight(line, " "))
-			line = strings.Repeat(" ", len(lead))
-		}
-		line += w + " "
-	}
-	return append(lines, strings.TrimRight(line, " "))
-}
-
-// printable quotes what could move the cursor or end the line: the names come
-// from a config that nobody vouches for.
-func printable(s string) string {
-	for _, r := range s {
-		if !strconv.IsPrint(r) || r == utf8.RuneError {
-			return strconv.Quote(s)
-		}
-	}
-	return s
-}
-
-func printables(list []string) []string {
-	out := make([]string, len(list))
-	for i, s := range list {
-		out[i] = printable(s)
-	}
-	return out
 }

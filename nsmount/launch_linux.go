@@ -46,8 +46,10 @@ type launcher struct {
 
 	goW, statusR  int
 	childEnds     []int // the child's ends, closed here once it has a table of its own
-	signals       chan os.Signal
-	endedBySignal atomic.Int32 // the signal that SIGKILL stood in for
+	signals       <-chan os.Signal
+	watched       <-chan struct{} // closed once all signals are collected
+	unwatch       chan<- struct{} // close it to collect no more; nil if nothing is
+	endedBySignal atomic.Int32    // the signal that SIGKILL stood in for
 }
 
 // newLauncher prepares everything that can be prepared: what fork, release and

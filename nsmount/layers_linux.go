@@ -45,6 +45,9 @@ func (b *builder) prepare(rootSrc int) error {
 	if err != nil || len(list) == 0 {
 		return err
 	}
+	if err := b.readMountTable(list); err != nil {
+		return err
+	}
 	scratch, err := b.k.newFS("tmpfs", "tmpfs", []string{"mode=0700"}, 0)
 	if err != nil {
 		return fmt.Errorf("scratch tmpfs: %w", err)
@@ -371,11 +374,10 @@ func (b *builder) submounts(l layered) error {
 	if err != nil {
 		return err
 	}
-	points, err := b.mountPointsBelow(host)
-	if err != nil {
-		return err
-	}
-	for _, point := range points {
+	for _, point := range b.table {
+		if !below(point, host) {
+			continue
+		}
 		rel := strings.TrimPrefix(point[len(strings.TrimSuffix(host, "/")):], "/")
 		tree, err := b.k.openTree(l.src, rel, unix.OPEN_TREE_CLONE)
 		if err != nil {

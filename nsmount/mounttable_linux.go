@@ -2,29 +2,24 @@ package nsmount
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/moby/sys/mountinfo"
 )
 
-// mountPointsBelow lists what is mounted below dir, in the order of the mount
-// table. The table is read at most once a boot, and only where an overlay
-// stands in for a recursive bind.
-func (b *builder) mountPointsBelow(dir string) ([]string, error) {
-	if b.table == nil {
-		mounts, err := mountinfo.GetMounts(nil)
-		if err != nil {
-			return nil, fmt.Errorf("read the mount table: %w", err)
-		}
-		b.table = make([]string, 0, len(mounts))
-		for _, m := range mounts {
-			b.table = append(b.table, m.Mountpoint)
-		}
+// readMountTable reads where the caller's namespace has mounts, once, and only
+// where an overlay stands in for a recursive bind. It is done before the
+// scratch tmpfs is attached, whose own mounts are nobody's.
+func (b *builder) readMountTable(list []layered) error {
+	if !slices.ContainsFunc(list, func(l layered) bool { return l.step.Recursive }) {
+		return nil
 	}
-	var out []string
-	for _, point := range b.table {
-		if below(point, dir) {
-			out = append(out, point)
-		}
+	mounts, err := mountinfo.GetMounts(nil)
+	if err != nil {
+		return fmt.Errorf("read the mount table: %w", err)
 	}
-	return out, nil
+	for _, m := range mounts {
+		b.table = append(b.table, m.Mountpoint)
+	}
+	return nil
 }

@@ -37,7 +37,6 @@ type Profile struct {
 	DirMode       uint32            // S4: mode of a stub directory
 	FileMode      uint32            // S4: mode of a stub file
 	DevMode       uint32            // mode of the private /dev
-	Tty           bool              // D1: the private /dev has a tty node
 	Lookup        pathres.LookRules // section 5
 }
 
@@ -109,7 +108,6 @@ func profileRunsc() Profile {
 		DirMode:      0o755,
 		FileMode:     0o644,
 		DevMode:      0o755,
-		Tty:          true,
 		Lookup:       pathres.RulesRunsc(),
 	}
 }
@@ -166,7 +164,6 @@ func profileOCI() Profile {
 		DirMode:       0o755,
 		FileMode:      0o644,
 		DevMode:       0o755,
-		Tty:           true,
 		Lookup:        pathres.RulesOCI(),
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"strconv"
 	"syscall"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -20,9 +21,7 @@ import (
 // thread's mount namespace), or procErr says why the kernel refused, which is
 // not an error of fork.
 //
-// Soon after, and until wait or kill returns, signals that would end nsboot are
-// collected for the child instead. One that comes earlier ends nsboot, as it
-// would before fork, and with it the child.
+// A signal that ends nsboot before release ends the child too.
 func (l *launcher) fork(newPID, wantProc bool) error {
 	if l.pid != 0 {
 		return errors.New("fork the process: already done")
@@ -37,7 +36,6 @@ func (l *launcher) fork(newPID, wantProc bool) error {
 	if newPID {
 		flags |= unix.CLONE_NEWPID
 	}
-	l.watchSignals()
 	pid, errno := cloneChild(s, flags)
 	if errno != 0 {
 		l.close()
@@ -116,6 +114,7 @@ func openProcDir(pid int) int {
 // release lets the waiting child become the process: exe is a path in the
 // container's root, cwdFD a descriptor of its current directory, open in
 // nsboot. It returns nil once the program is running; after an error, kill.
+// From now on signals are collected for the process.
 func (l *launcher) release(exe string, cwdFD int) error {
 	m := &l.s.msg
 	if err := m.set(exe, cwdFD); err != nil {
@@ -124,6 +123,7 @@ func (l *launcher) release(exe string, cwdFD int) error {
 	if _, err := unix.Write(l.goW, unsafe.Slice((*byte)(unsafe.Pointer(m)), m.size)); err != nil {
 		return fmt.Errorf("release the process: %w", err)
 	}
+	l.watchSignals()
 	r, err := l.readRecord()
 	if err != nil {
 		return fmt.Errorf("release the process: %w", err)
@@ -175,33 +175,48 @@ func (l *launcher) readRecord() (record, error) {
 	}
 }
 
+// rareSignals is how long after release the less usual signals are collected.
+const rareSignals = 5 * time.Millisecond
+
 // watchSignals collects what is to be passed on. Left to nsboot itself are
 // those that job control sends to a whole process group (TSTP, TTIN, TTOU),
 // those about nsboot's own doings (CHLD, PIPE, URG, PROF), and those that the
 // caller had it ignore, which the process ignores as well.
 //
-// os/signal takes about 30 µs for each signal, more than all the rest of a
-// launch: that is for another thread to spend. What people send goes first.
+// os/signal takes 30 to 80 µs for each signal, more for all of them than the
+// rest of a boot. So another thread does it: first what people send, then,
+// unless the process has ended already, the rest. A plain command has no
+// handlers in its first milliseconds either.
 func (l *launcher) watchSignals() {
 	const last = 64
-	list := make([]os.Signal, 0, last)
-	for _, s := range [...]unix.Signal{unix.SIGTERM, unix.SIGINT, unix.SIGHUP, unix.SIGQUIT} {
-		if !signal.Ignored(s) {
-			list = append(list, s)
-		}
-	}
+	var first, rest []os.Signal
 	for s := unix.Signal(1); s <= last; s++ {
 		switch s {
-		case unix.SIGTERM, unix.SIGINT, unix.SIGHUP, unix.SIGQUIT,
-			unix.SIGKILL, unix.SIGSTOP, unix.SIGCHLD, unix.SIGURG, unix.SIGPIPE, unix.SIGPROF,
+		case unix.SIGKILL, unix.SIGSTOP, unix.SIGCHLD, unix.SIGURG, unix.SIGPIPE, unix.SIGPROF,
 			unix.SIGTSTP, unix.SIGTTIN, unix.SIGTTOU, 32, 33: // 32 and 33 are the C library's
-			continue
+		case unix.SIGTERM, unix.SIGINT, unix.SIGHUP, unix.SIGQUIT:
+			if !signal.Ignored(s) {
+				first = append(first, s)
+			}
+		default:
+			rest = append(rest, s)
 		}
-		list = append(list, s)
 	}
-	c := make(chan os.Signal, last)
-	l.signals = c
-	go signal.Notify(c, list...)
+	collected, watched, stop := make(chan os.Signal, last), make(chan struct{}), make(chan struct{})
+	l.signals, l.watched, l.unwatch = collected, watched, stop
+	go func() {
+		if len(first) > 0 {
+			signal.Notify(collected, first...)
+		}
+		select {
+		case <-time.After(rareSignals):
+			signal.Notify(collected, rest...)
+			close(watched)
+			<-stop
+		case <-stop:
+		}
+		signal.Stop(collected)
+	}()
 }
 
 // wait passes signals on until the process ends, and returns its exit code, or
@@ -261,9 +276,9 @@ func (l *launcher) reap() (int, error) {
 // close gives back descriptors and signals; the child must have been reaped,
 // or never started.
 func (l *launcher) close() {
-	if l.signals != nil {
-		go signal.Stop(l.signals) // slow too, and nobody listens any more
-		l.signals = nil
+	if l.unwatch != nil {
+		close(l.unwatch) // nobody waits for it: undoing takes as long
+		l.unwatch = nil
 	}
 	l.closeChildEnds()
 	for _, fd := range []*int{&l.goW, &l.statusR, &l.pidfd, &l.procDir, &l.procFD} {

@@ -6,11 +6,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Remove removes one thing that [Root.Make] made, and reports whether it did. The
-// parent is opened without crossing a single link, and the name in it must still
-// be the same inode: an empty directory, or an empty regular file. What is gone,
-// replaced, not empty, or in use as a mount point is left alone: false, and no
-// error (S5). Remove what was made last first.
+// Remove removes one thing that [Root.Make] or the caller made, and reports
+// whether it did. The parent is opened without crossing a single link, and the
+// name in it must still be the same inode: an empty directory, an empty regular
+// file, a symbolic link, a device node or a FIFO. What is gone, replaced, not
+// empty, or in use as a mount point is left alone: false, and no error (S5).
+// Remove what was made last first.
 //
 // The error, a *[PathError], is for what should have worked: EROFS, EACCES, a
 // Path that Make does not give.
@@ -47,6 +48,7 @@ func (r Root) Remove(m Made) (bool, error) {
 	case m.Dir && kind == unix.S_IFDIR:
 		flags = unix.AT_REMOVEDIR // refuses by itself what is not empty
 	case !m.Dir && kind == unix.S_IFREG && st.Size == 0:
+	case !m.Dir && (kind == unix.S_IFLNK || kind == unix.S_IFCHR || kind == unix.S_IFBLK || kind == unix.S_IFIFO):
 	default:
 		return false, nil
 	}

@@ -75,15 +75,25 @@ const makingTime = 10
 
 // couldBe decides about an intent: is this what the killed boot made?
 func (s stub) couldBe(e entry) bool {
-	want, most := uint32(unix.S_IFREG), uint32(0o755)
-	if e.Dir {
-		want, most = unix.S_IFDIR, 0o755|unix.S_ISGID // set-group-ID is inherited
-	}
-	return s.mode&unix.S_IFMT == want &&
-		s.mode&0o7777&^most == 0 && // a stub's mode (S4), or what the umask left of it
+	return s.kindOf(e) &&
 		int(s.uid) == os.Geteuid() &&
-		(e.Dir || s.size == 0) &&
 		s.birth != moment{} && !s.birth.before(e.time) && s.birth.before(e.time.plus(makingTime))
+}
+
+// kindOf compares type and mode with what a boot makes: directories and empty
+// files of a stub's mode (S4) or what the umask left of it, device nodes, links.
+func (s stub) kindOf(e entry) bool {
+	perm := s.mode & 0o7777
+	switch kind := s.mode & unix.S_IFMT; {
+	case e.Dir:
+		return kind == unix.S_IFDIR && perm&^(0o755|unix.S_ISGID) == 0 // set-group-ID is inherited
+	case kind == unix.S_IFREG:
+		return s.size == 0 && perm&^0o755 == 0
+	case kind == unix.S_IFCHR, kind == unix.S_IFBLK, kind == unix.S_IFIFO:
+		return perm&^0o777 == 0
+	default:
+		return kind == unix.S_IFLNK
+	}
 }
 
 // look opens path below the base without crossing a link, and tells what is

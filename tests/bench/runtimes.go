@@ -95,7 +95,7 @@ func bwrapUnable(path string) func(row) string {
 }
 
 func nsbootCommand(w world, r row, _ []string) ([]string, []byte) {
-	var argv []string
+	argv := []string{"--profile=oci"} // the same mounts as its peers: runsc's rules know no mqueue
 	if r.root == overlayRoot {
 		argv = append(argv, "--overlay=root")
 	}
