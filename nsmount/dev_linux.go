@@ -34,7 +34,8 @@ func (b *builder) dev(s *Step) error {
 	if err != nil {
 		return fmt.Errorf("mount tmpfs: %w", err)
 	}
-	if err := b.fillDev(s, tree); err != nil {
+	hosts, err := b.fillDev(tree)
+	if err != nil {
 		unix.Close(tree)
 		return err
 	}
@@ -44,35 +45,78 @@ func (b *builder) dev(s *Step) error {
 			return explainAttr(err)
 		}
 	}
-	return b.mountOn(s, tree, nil)
+	keep, err := unix.FcntlInt(uintptr(tree), unix.F_DUPFD_CLOEXEC, 3)
+	if err != nil {
+		unix.Close(tree)
+		return err
+	}
+	defer unix.Close(keep)
+	if err := b.mountOn(s, tree, nil); err != nil {
+		return err
+	}
+	return b.bindNodes(keep, hosts)
 }
 
-func (b *builder) fillDev(s *Step, tree int) error {
+// fillDev makes what the private /dev holds. It returns the devices that the
+// kernel does not let this process make (in a user namespace): for those an
+// empty file is there, for the host's to be bound on.
+func (b *builder) fillDev(tree int) (hosts []node, err error) {
 	for _, dir := range [...]string{"pts", "shm"} {
 		if err := b.k.mkdir(tree, dir, 0o755); err != nil {
-			return fmt.Errorf("%s: %w", dir, err)
+			return nil, fmt.Errorf("%s: %w", dir, err)
 		}
 	}
 	for _, n := range defaultNodes {
-		if err := b.makeNode(tree, n); err != nil {
-			return err
+		err := b.k.mknod(tree, n.name, unix.S_IFCHR|0o666, unix.Mkdev(n.major, n.minor))
+		if errors.Is(err, unix.EPERM) {
+			err = b.k.mknod(tree, n.name, unix.S_IFREG|0o666, 0)
+			hosts = append(hosts, n)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("make device %s: %w", n.name, err)
 		}
 	}
 	for _, l := range defaultLinks {
 		if err := b.k.symlink(l[1], tree, l[0]); err != nil {
-			return fmt.Errorf("%s: %w", l[0], err)
+			return nil, fmt.Errorf("%s: %w", l[0], err)
 		}
+	}
+	return hosts, nil
+}
+
+// bindNodes binds the host's devices where none could be made, each checked to
+// be that device.
+func (b *builder) bindNodes(dev int, nodes []node) error {
+	for _, n := range nodes {
+		if err := b.bindNode(dev, n); err != nil {
+			return fmt.Errorf("device %s, bound from the host's: %w", n.name, err)
+		}
+	}
+	if len(nodes) > 0 {
+		b.report("/dev: the kernel lets no devices be made here: %d are binds of the host's", len(nodes))
 	}
 	return nil
 }
 
-// makeNode makes a default device.
-func (b *builder) makeNode(dir int, n node) error {
-	err := b.k.mknod(dir, n.name, unix.S_IFCHR|0o666, unix.Mkdev(n.major, n.minor))
+func (b *builder) bindNode(dev int, n node) error {
+	tree, err := b.k.openTree(unix.AT_FDCWD, "/dev/"+n.name, unix.OPEN_TREE_CLONE|unix.AT_SYMLINK_NOFOLLOW)
 	if err != nil {
-		return fmt.Errorf("make device %s: %w", n.name, err)
+		return err
 	}
-	return nil
+	defer unix.Close(tree)
+	st, err := fstat(tree)
+	if err != nil {
+		return err
+	}
+	if st.Mode&unix.S_IFMT != unix.S_IFCHR || st.Rdev != unix.Mkdev(n.major, n.minor) {
+		return fmt.Errorf("the host's /dev/%s is not %d:%d", n.name, n.major, n.minor)
+	}
+	onto, err := unix.Openat(dev, n.name, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(onto)
+	return b.k.attach(tree, onto)
 }
 
 // nodes makes the default nodes and links in whatever /dev is (C1, oci). What

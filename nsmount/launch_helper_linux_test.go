@@ -6,17 +6,12 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"os/signal"
 	"path/filepath"
 	"runtime"
 	"strconv"
-	"strings"
-	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
-
-	"github.com/nsboot/nsboot/internal/rlimit"
 )
 
 // The test binary plays three parts: the test, nsboot (launchEnv=boot, in
@@ -46,6 +41,7 @@ type order struct {
 	Root    string // pivot to this directory between fork and release
 	CwdFrom string // open the current directory before the pivot: "host" = outside
 	Kill    bool   // kill the waiting child instead of releasing it
+	Owner   bool   // print the group that owns the waiting child's /proc/PID, nsboot's being 1234
 	Memory  bool   // print the waiting child's memory
 	Say     bool   // print "released" once the process runs and signals are watched
 	Times   int    // repeat fork, release, wait this often and print the time
@@ -122,6 +118,12 @@ func (o *order) openCwd() (int, error) {
 }
 
 func (o *order) supervised(l *launcher, ns *namespaces) (code int, err error) {
+	if o.Owner {
+		err = errors.Join(unix.Setregid(-1, 1234), unix.Prctl(unix.PR_SET_DUMPABLE, 1, 0, 0, 0))
+		if err != nil {
+			return 0, err
+		}
+	}
 	if err := l.fork(ns.newPID, o.Proc); err != nil {
 		l.kill()
 		return 0, err
@@ -136,6 +138,13 @@ func (o *order) supervised(l *launcher, ns *namespaces) (code int, err error) {
 	}
 	if err := l.setOOM(); err != nil {
 		return 0, err
+	}
+	if o.Owner {
+		var st unix.Stat_t
+		if err := unix.Stat("/proc/"+strconv.Itoa(l.pid), &st); err != nil {
+			return 0, err
+		}
+		fmt.Println("group", st.Gid)
 	}
 	if o.Memory {
 		data, err := os.ReadFile("/proc/" + strconv.Itoa(l.pid) + "/smaps_rollup")
@@ -242,165 +251,4 @@ func openDescriptors(without int) []int {
 		}
 	}
 	return open
-}
-
-// report is what the process sees of itself.
-type report struct {
-	Pid, Ppid  int
-	ProcSelf   string
-	Cwd        string
-	Root       []string
-	Args       []string
-	Env        []string
-	FDs        []int
-	IDs        [6]int // real, effective, saved: user, then group
-	Groups     []int
-	Umask      int
-	Nofile     [2]uint64
-	Core       [2]uint64
-	Hostname   string
-	Status     map[string]string
-	Namespaces map[string]string
-	OOM        string
-	Session    int
-}
-
-func helperPayload() int {
-	// The Go runtime's own descriptors are close-on-exec; what came through
-	// exec is not.
-	fds := openDescriptors(unix.FD_CLOEXEC)
-	switch verb := os.Args[1]; verb {
-	case "exit":
-		code, _ := strconv.Atoi(os.Args[2])
-		return code
-	case "die":
-		n, _ := strconv.Atoi(os.Args[2])
-		signal.Reset()
-		unix.Kill(unix.Getpid(), unix.Signal(n))
-		time.Sleep(time.Minute)
-	case "count": // count the signals of one kind that come within a while of the first
-		n, _ := strconv.Atoi(os.Args[2])
-		c := make(chan os.Signal, 10)
-		signal.Notify(c, unix.Signal(n))
-		fmt.Println("ready")
-		<-c
-		time.Sleep(300 * time.Millisecond)
-		return 1 + len(c)
-	case "sleep":
-		fmt.Println("ready")
-		time.Sleep(time.Minute)
-	case "report":
-		if err := json.NewEncoder(os.Stdout).Encode(makeReport(fds)); err != nil {
-			return 97
-		}
-	}
-	return 0
-}
-
-func makeReport(fds []int) report {
-	r := report{Pid: os.Getpid(), Ppid: os.Getppid(), Args: os.Args, Env: os.Environ(), FDs: fds}
-	r.Status, r.Namespaces = map[string]string{}, namespaceLinks()
-	r.ProcSelf, _ = os.Readlink("/proc/self")
-	r.Cwd, _ = os.Getwd()
-	r.IDs[0], r.IDs[1], r.IDs[2] = unix.Getresuid()
-	r.IDs[3], r.IDs[4], r.IDs[5] = unix.Getresgid()
-	r.Groups, _ = unix.Getgroups()
-	r.Umask = unix.Umask(0)
-	r.Nofile[0], r.Nofile[1], _ = rlimit.Nofile()
-	var lim unix.Rlimit
-	unix.Getrlimit(unix.RLIMIT_CORE, &lim)
-	r.Core = [2]uint64{lim.Cur, lim.Max}
-	r.Hostname, _ = os.Hostname()
-	r.Session, _ = unix.Getsid(0)
-	if entries, err := os.ReadDir("/"); err == nil {
-		for _, e := range entries {
-			r.Root = append(r.Root, e.Name())
-		}
-	}
-	data, _ := os.ReadFile("/proc/self/status")
-	for line := range strings.Lines(string(data)) {
-		name, value, _ := strings.Cut(line, ":")
-		r.Status[name] = strings.TrimSpace(value)
-	}
-	data, _ = os.ReadFile("/proc/self/oom_score_adj")
-	r.OOM = strings.TrimSpace(string(data))
-	return r
-}
-
-func namespaceLinks() map[string]string {
-	links := map[string]string{}
-	for _, t := range []string{"cgroup", "ipc", "mnt", "net", "pid", "uts"} {
-		links[t], _ = os.Readlink("/proc/self/ns/" + t)
-	}
-	return links
-}
-
-// needRoot skips a test that makes namespaces where it cannot; under
-// NSBOOT_MUST_RUN=1 that is a failure.
-func needRoot(t testing.TB) {
-	t.Helper()
-	if os.Geteuid() == 0 {
-		return
-	}
-	if os.Getenv("NSBOOT_MUST_RUN") == "1" {
-		t.Fatal("needs root, and NSBOOT_MUST_RUN=1 forbids to skip")
-	}
-	t.Skip("needs root to make namespaces")
-}
-
-// payload is a process that is this test binary; the last Env entry makes it so.
-func payload(t testing.TB, args ...string) Process {
-	t.Helper()
-	exe, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return Process{Args: append([]string{exe}, args...), Env: []string{"FROM=config", launchEnv + "=payload"}, Cwd: "/"}
-}
-
-// bootCommand is the booting part with an order, not started yet.
-func bootCommand(t testing.TB, o order) *exec.Cmd {
-	t.Helper()
-	needRoot(t)
-	data, err := json.Marshal(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command("/proc/self/exe")
-	cmd.Env = append(os.Environ(), launchEnv+"=boot", launchOrder+"="+string(data), "GOCOVERDIR="+t.TempDir())
-	return cmd
-}
-
-// boot runs an order and returns its output and exit code.
-func boot(t testing.TB, o order) (out string, code int) {
-	t.Helper()
-	data, err := bootCommand(t, o).CombinedOutput()
-	return string(data), exitCode(t, err)
-}
-
-func exitCode(t testing.TB, err error) int {
-	t.Helper()
-	var exit *exec.ExitError
-	switch {
-	case err == nil:
-		return 0
-	case !errors.As(err, &exit):
-		t.Fatal(err)
-	case exit.Sys() != nil && !exit.Exited():
-		if ws, ok := exit.Sys().(interface{ Signal() unix.Signal }); ok {
-			return -int(ws.Signal())
-		}
-	}
-	return exit.ExitCode()
-}
-
-// bootReport boots a reporting payload that must succeed.
-func bootReport(t testing.TB, o order) report {
-	t.Helper()
-	out, code := boot(t, o)
-	var r report
-	if err := json.Unmarshal([]byte(out), &r); err != nil || code != 0 {
-		t.Fatalf("exit %d, %v: %s", code, err, out)
-	}
-	return r
 }

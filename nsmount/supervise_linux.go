@@ -5,11 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/signal"
 	"runtime"
+	"slices"
 	"strconv"
 	"syscall"
-	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -36,7 +35,7 @@ func (l *launcher) fork(newPID, wantProc bool) error {
 	if newPID {
 		flags |= unix.CLONE_NEWPID
 	}
-	pid, errno := cloneChild(s, flags)
+	pid, errno := l.clone(flags)
 	if errno != 0 {
 		l.close()
 		return fmt.Errorf("fork the process: %w", nsError(errno))
@@ -58,6 +57,23 @@ func (l *launcher) fork(newPID, wantProc bool) error {
 		l.procFD = int(r.arg)
 	}
 	return nil
+}
+
+// clone is cloneChild, hidden from whoever lives in a pid namespace that is
+// joined. Until exec the child is a copy of nsboot; once it has no more
+// capabilities than those others, their root could trace it or open its
+// /proc/PID/exe, nsboot's own binary (CVE-2019-5736). Not being dumpable, until
+// exec, forbids that.
+func (l *launcher) clone(flags uintptr) (uintptr, syscall.Errno) {
+	joins := func(ns Namespace) bool { return ns.Type == "pid" && ns.Path != "" }
+	if slices.ContainsFunc(l.p.Namespaces, joins) {
+		if was, err := unix.PrctlRetInt(unix.PR_GET_DUMPABLE, 0, 0, 0, 0); err == nil && was == 1 {
+			if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err == nil {
+				defer unix.Prctl(unix.PR_SET_DUMPABLE, 1, 0, 0, 0)
+			}
+		}
+	}
+	return cloneChild(l.s, flags)
 }
 
 // openPipes makes the two pipes and the pidfd by which the child sees nsboot's
@@ -173,50 +189,6 @@ func (l *launcher) readRecord() (record, error) {
 		}
 		return r, nil
 	}
-}
-
-// rareSignals is how long after release the less usual signals are collected.
-const rareSignals = 5 * time.Millisecond
-
-// watchSignals collects what is to be passed on. Left to nsboot itself are
-// those that job control sends to a whole process group (TSTP, TTIN, TTOU),
-// those about nsboot's own doings (CHLD, PIPE, URG, PROF), and those that the
-// caller had it ignore, which the process ignores as well.
-//
-// os/signal takes 30 to 80 µs for each signal, more for all of them than the
-// rest of a boot. So another thread does it: first what people send, then,
-// unless the process has ended already, the rest. A plain command has no
-// handlers in its first milliseconds either.
-func (l *launcher) watchSignals() {
-	const last = 64
-	var first, rest []os.Signal
-	for s := unix.Signal(1); s <= last; s++ {
-		switch s {
-		case unix.SIGKILL, unix.SIGSTOP, unix.SIGCHLD, unix.SIGURG, unix.SIGPIPE, unix.SIGPROF,
-			unix.SIGTSTP, unix.SIGTTIN, unix.SIGTTOU, 32, 33: // 32 and 33 are the C library's
-		case unix.SIGTERM, unix.SIGINT, unix.SIGHUP, unix.SIGQUIT:
-			if !signal.Ignored(s) {
-				first = append(first, s)
-			}
-		default:
-			rest = append(rest, s)
-		}
-	}
-	collected, watched, stop := make(chan os.Signal, last), make(chan struct{}), make(chan struct{})
-	l.signals, l.watched, l.unwatch = collected, watched, stop
-	go func() {
-		if len(first) > 0 {
-			signal.Notify(collected, first...)
-		}
-		select {
-		case <-time.After(rareSignals):
-			signal.Notify(collected, rest...)
-			close(watched)
-			<-stop
-		case <-stop:
-		}
-		signal.Stop(collected)
-	}()
 }
 
 // wait passes signals on until the process ends, and returns its exit code, or
