@@ -119,6 +119,9 @@ func (b *builder) run() error {
 
 // fail wraps an error with the place in config.json that it comes from.
 func (b *builder) fail(s *Step, err error) error {
+	if step := (*StepError)(nil); errors.As(err, &step) {
+		return err // an overlay of a later step, made with the root's
+	}
 	if s.Op == OpRoot {
 		return &StepError{Origin: "root.path", Destination: s.Source, Err: err}
 	}
@@ -319,9 +322,25 @@ func (b *builder) mountPoint(s *Step, file bool) (fd int, resolved string, err e
 	if err != nil {
 		return -1, "", b.explainMake(s, err)
 	}
-	if below(resolved, "/proc") && isFSMagic(fd, unix.PROC_SUPER_MAGIC) && !below(s.Target, "/proc") {
+	if resolved == "" { // all of it exists, and a link leads there
+		found, err := b.tree.Root.Lookup(s.Target, s.NoLinks)
+		if err != nil {
+			unix.Close(fd)
+			return -1, "", fmt.Errorf("mount point: %w", err)
+		}
+		resolved = found.Path
+	}
+	if !below(s.Target, "/proc") && isFSMagic(fd, unix.PROC_SUPER_MAGIC) {
 		unix.Close(fd)
-		return -1, "", fmt.Errorf("the path leads to %s: nothing is mounted on what the kernel says there", resolved)
+		return -1, "", fmt.Errorf("the path leads into procfs: nothing is mounted on what the kernel says there")
+	}
+	if resolved == "" { // it was there, behind links
+		found, err := b.tree.Root.Lookup(s.Target, s.NoLinks)
+		if err != nil {
+			unix.Close(fd)
+			return -1, "", fmt.Errorf("mount point: %w", err)
+		}
+		resolved = found.Path
 	}
 	return fd, resolved, nil
 }

@@ -60,7 +60,7 @@ func faultCases() []faultCase {
 			tmpfsAt("/dev", "mode=755"), {Destination: "/dev/mqueue", Type: "mqueue"}, bindMount("SRC/dir", "/new", "rslave")}},
 		{name: "oci nodes in the root", profile: "oci", stubs: true},
 		{name: "stub in sysfs", mounts: []specs.Mount{tmpfsAt("/sys/not-there")}},
-		{name: "sealed", mounts: []specs.Mount{tmpfsAt("/mnt", "ro"), tmpfsAt("/mnt/a")}},
+		{name: "sealed", mounts: []specs.Mount{tmpfsAt("/mnt", "ro"), tmpfsAt("/mnt/a", "nosymfollow")}},
 	}
 }
 
@@ -76,6 +76,9 @@ func faultBundle(t testing.TB, dir string, c faultCase) (*Plan, *specs.Spec) {
 		if err := os.Mkdir(filepath.Join(dir, "rootfs/dev"), 0o755); err != nil {
 			t.Fatal(err)
 		}
+	}
+	if err := os.Mkdir(filepath.Join(dir, "state"), 0o700); err != nil {
+		t.Fatal(err)
 	}
 	for _, f := range []string{"rootfs/etc/hosts", "src/file", "src/dir/own"} {
 		if err := os.WriteFile(filepath.Join(dir, f), []byte(f), 0o644); err != nil {

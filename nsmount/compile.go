@@ -107,10 +107,6 @@ func specMounts(spec *specs.Spec) []SpecMount {
 	return out
 }
 
-// SpecMounts returns config.json's mounts as a plan records them: what
-// Plan.Differences takes.
-func SpecMounts(spec *specs.Spec) []SpecMount { return specMounts(spec) }
-
 func (c *compiler) root(spec *specs.Spec) {
 	s := Step{Op: OpRoot, Origin: "root", Rule: "S1", Destination: "/", Target: "/", Recursive: true,
 		Source: c.hostPath(spec.Root.Path)}
@@ -238,12 +234,22 @@ func (c *compiler) stubs() {
 		}
 	}
 	for i := range c.plan.Steps {
-		s := &c.plan.Steps[i]
-		if len(s.Stubs) > 0 && (s.Op == OpMount || s.Op == OpDev) && slices.Contains(s.Flags, "ro") && s.Type != "sysfs" {
+		if s := &c.plan.Steps[i]; slices.Contains(s.Flags, "ro") && c.madeInside(s) {
 			s.Flags = slices.DeleteFunc(slices.Clone(s.Flags), func(f string) bool { return f == "ro" })
 			c.add(Step{Op: OpSeal, Origin: s.Origin, Rule: "S7", Destination: s.Destination, Target: s.Target, Flags: []string{"ro"}})
 		}
 	}
+}
+
+// madeInside reports whether mount points or devices are made in a new file
+// system once it is mounted. A sysfs holds none but through an overlay.
+func (c *compiler) madeInside(s *Step) bool {
+	if s.Op != OpMount && s.Op != OpDev || s.Type == "sysfs" {
+		return false
+	}
+	return len(s.Stubs) > 0 || slices.ContainsFunc(c.plan.Steps, func(d Step) bool {
+		return d.Op == OpNodes && d.Target == s.Target || d.Op == OpDevice && below(d.Target, s.Target)
+	})
 }
 
 // stub enters target with the innermost tree that it lies in.

@@ -158,9 +158,6 @@ func (b *builder) device(s *Step) error {
 		return err
 	}
 	defer unix.Close(dir)
-	if resolved == "" {
-		resolved = parent.Target
-	}
 	return b.deviceAt(dir, path.Join(resolved, path.Base(s.Target)), s.Device)
 }
 
@@ -238,10 +235,13 @@ func (b *builder) kernelStubs(i int, s *Step, tree int) (int, error) {
 		return tree, nil
 	}
 	miss, err := b.missing(s, tree)
-	if err != nil || len(miss) == 0 {
-		return tree, err
+	if err == nil && len(miss) == 0 {
+		return tree, nil
 	}
 	defer unix.Close(tree)
+	if err != nil {
+		return -1, err
+	}
 	return b.sysfsOverlay(i, s, tree, miss)
 }
 
@@ -270,7 +270,7 @@ func (b *builder) sysfsOverlay(i int, s *Step, tree int, miss []missing) (int, e
 	if err == nil {
 		made, err = b.overlay(scratch, layered{index: i, step: s, src: tree, missing: miss})
 	}
-	if uerr := b.k.umount(fdPath(scratch), unix.MNT_DETACH); err == nil && uerr != nil {
+	if uerr := b.detachScratch(scratch); err == nil && uerr != nil {
 		closeFD(made)
 		return -1, uerr
 	}

@@ -64,10 +64,20 @@ func (b *builder) prepare(rootSrc int) error {
 		}
 		b.layers[l.index] = tree
 	}
-	if uerr := b.k.umount(fdPath(scratch), unix.MNT_DETACH); err == nil && uerr != nil {
-		err = fmt.Errorf("detach the scratch tmpfs: %w", uerr)
+	if uerr := b.detachScratch(scratch); err == nil {
+		err = uerr
 	}
 	return err
+}
+
+// detachScratch takes a scratch tmpfs away again. A failure stops the boot, and
+// the second try is for not leaving it on the host's directory even then.
+func (b *builder) detachScratch(scratch int) error {
+	if err := b.k.umount(fdPath(scratch), unix.MNT_DETACH); err != nil {
+		unix.Unmount(fdPath(scratch), unix.MNT_DETACH)
+		return fmt.Errorf("detach the scratch tmpfs: %w", err)
+	}
+	return nil
 }
 
 func (b *builder) layerError(l layered, err error) error {

@@ -76,12 +76,10 @@ func (b *builder) mount(i int, s *Step) error {
 			err = b.k.setattr(tree, false, set, a.clr, 0)
 		}
 	} else {
-		tree, err = b.k.newFS(s.Type, s.Source, s.Data, set&^unix.MOUNT_ATTR_NOSYMFOLLOW)
-		if err == nil && set&unix.MOUNT_ATTR_NOSYMFOLLOW != 0 {
-			err = b.k.setattr(tree, false, unix.MOUNT_ATTR_NOSYMFOLLOW, 0, 0)
-		}
+		tree, err = b.k.newFS(s.Type, s.Source, s.Data, set)
 	}
 	if err != nil {
+		closeFD(tree)
 		if host := hostOf(s.Type); host != "" && (errors.Is(err, unix.EPERM) || errors.Is(err, unix.EBUSY)) {
 			return b.hostBind(s, host, a, err)
 		}

@@ -199,38 +199,3 @@ func (s *Step) check(i int) error {
 	}
 	return nil
 }
-
-// Differences says, a line each, where the mounts of config.json are no
-// longer those the plan was compiled from. Destination, type and options
-// count; the source may differ (section 7).
-func (p *Plan) Differences(now []SpecMount) []string {
-	var out []string
-	for i := range max(len(p.Mounts), len(now)) {
-		switch {
-		case i >= len(now):
-			out = append(out, fmt.Sprintf("mounts[%d] %s: in the plan, not in config.json", i, p.Mounts[i].Destination))
-		case i >= len(p.Mounts):
-			out = append(out, fmt.Sprintf("mounts[%d] %s: in config.json, not in the plan", i, now[i].Destination))
-		default:
-			out = append(out, p.Mounts[i].differences(i, now[i])...)
-		}
-	}
-	return out
-}
-
-func (m SpecMount) differences(i int, now SpecMount) []string {
-	var out []string
-	say := func(what string, then, now any) {
-		out = append(out, fmt.Sprintf("mounts[%d] %s: %s is %q in the plan, %q in config.json", i, m.Destination, what, then, now))
-	}
-	if m.Destination != now.Destination {
-		say("destination", m.Destination, now.Destination)
-	}
-	if m.Type != now.Type {
-		say("type", m.Type, now.Type)
-	}
-	if !slices.Equal(m.Options, now.Options) {
-		say("options", strings.Join(m.Options, ","), strings.Join(now.Options, ","))
-	}
-	return out
-}

@@ -166,9 +166,10 @@ func replay(b *bundle, file string) (*nsmount.Plan, error) {
 	if err != nil {
 		return nil, fmt.Errorf("--plan %s: %w", file, err)
 	}
-	if diff := plan.Differences(nsmount.SpecMounts(b.spec)); len(diff) > 0 {
-		return nil, fmt.Errorf("--plan %s: the bundle's mounts are not those of the plan:\n  %s", file, strings.Join(diff, "\n  "))
+	if diff := plan.Differences(b.spec); len(diff) > 0 {
+		return nil, fmt.Errorf("--plan %s: the bundle is no longer what the plan was compiled from:\n  %s", file, strings.Join(diff, "\n  "))
 	}
+	plan.TakeSources(b.spec, b.dir)
 	return plan, nil
 }
 

@@ -1,0 +1,91 @@
+package nsmount
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+)
+
+// Differences says, a line each, where config.json no longer asks for what the
+// plan was compiled from (section 7): mounts by destination, type and options
+// (the source may differ), and what makes the tree stricter: a read-only root,
+// masked and read-only paths.
+func (p *Plan) Differences(spec *specs.Spec) []string {
+	var out []string
+	if ro := spec.Root != nil && spec.Root.Readonly; ro != p.Readonly {
+		out = append(out, fmt.Sprintf("root.readonly: %v in the plan, %v in config.json", p.Readonly, ro))
+	}
+	now := specMounts(spec)
+	for i := range max(len(p.Mounts), len(now)) {
+		switch {
+		case i >= len(now):
+			out = append(out, fmt.Sprintf("mounts[%d] %s: in the plan, not in config.json", i, p.Mounts[i].Destination))
+		case i >= len(p.Mounts):
+			out = append(out, fmt.Sprintf("mounts[%d] %s: in config.json, not in the plan", i, now[i].Destination))
+		default:
+			out = append(out, p.Mounts[i].differences(i, now[i])...)
+		}
+	}
+	linux := spec.Linux
+	if linux == nil {
+		linux = &specs.Linux{}
+	}
+	return append(out, append(p.pathDifferences(OpMask, "maskedPaths", linux.MaskedPaths),
+		p.pathDifferences(OpReadonly, "readonlyPaths", linux.ReadonlyPaths)...)...)
+}
+
+func (p *Plan) pathDifferences(op Op, field string, now []string) []string {
+	var then, out []string
+	for i := range p.Steps {
+		if p.Steps[i].Op == op {
+			then = append(then, p.Steps[i].Destination)
+		}
+	}
+	for _, path := range then {
+		if !slices.Contains(now, path) {
+			out = append(out, fmt.Sprintf("linux.%s %s: in the plan, not in config.json", field, path))
+		}
+	}
+	for _, path := range now {
+		if !slices.Contains(then, path) {
+			out = append(out, fmt.Sprintf("linux.%s %s: in config.json, not in the plan", field, path))
+		}
+	}
+	return out
+}
+
+func (m SpecMount) differences(i int, now SpecMount) []string {
+	var out []string
+	say := func(what, then, now string) {
+		out = append(out, fmt.Sprintf("mounts[%d] %s: %s is %q in the plan, %q in config.json", i, m.Destination, what, then, now))
+	}
+	if m.Destination != now.Destination {
+		say("destination", m.Destination, now.Destination)
+	}
+	if m.Type != now.Type {
+		say("type", m.Type, now.Type)
+	}
+	if !slices.Equal(m.Options, now.Options) {
+		say("options", strings.Join(m.Options, ","), strings.Join(now.Options, ","))
+	}
+	return out
+}
+
+// TakeSources has a recorded plan use the sources that spec, a bundle's
+// config.json at the absolute path bundle, names today for the root and for
+// each bind: destination, type and options must be those of the plan, the
+// source may differ (section 7). Hold the two against each other with
+// [Plan.Differences] first.
+func (p *Plan) TakeSources(spec *specs.Spec, bundle string) {
+	c := compiler{opts: Options{Bundle: bundle}}
+	for i := range p.Steps {
+		switch s := &p.Steps[i]; {
+		case s.Op == OpRoot && spec.Root != nil:
+			s.Source = c.hostPath(spec.Root.Path)
+		case s.Op == OpBind && s.SpecIndex > 0 && s.SpecIndex <= len(spec.Mounts):
+			s.Source = c.hostPath(spec.Mounts[s.SpecIndex-1].Source)
+		}
+	}
+}
