@@ -231,11 +231,11 @@ func TestMountErrors(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer unix.Close(file)
-	ro := open(t, dir+"/ro")
+	open(t, dir+"/ro")
 	if err := unix.Mount("tmpfs", dir+"/ro", "tmpfs", unix.MS_RDONLY, ""); err != nil {
 		t.Fatal(err)
 	}
-	ro = open(t, dir+"/ro")
+	ro := open(t, dir+"/ro")
 	other := open(t, scratch(t))
 	a, u, w := open(t, dir+"/a"), open(t, dir+"/u"), open(t, dir+"/w")
 	tests := []struct {

@@ -7,6 +7,7 @@ import (
 )
 
 var hooksFields = []field[specs.Hooks]{
+	//lint:ignore SA1019 config.json may still have it: read, to be refused by name
 	{"prestart", func(d *decoder, v *specs.Hooks) { list(d, &v.Prestart, readHook) }},
 	{"createRuntime", func(d *decoder, v *specs.Hooks) { list(d, &v.CreateRuntime, readHook) }},
 	{"createContainer", func(d *decoder, v *specs.Hooks) { list(d, &v.CreateContainer, readHook) }},

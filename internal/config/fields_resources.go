@@ -30,6 +30,7 @@ var memoryFields = []field[specs.LinuxMemory]{
 	{"limit", func(d *decoder, v *specs.LinuxMemory) { pointer(d, &v.Limit, readInt[int64]) }},
 	{"reservation", func(d *decoder, v *specs.LinuxMemory) { pointer(d, &v.Reservation, readInt[int64]) }},
 	{"swap", func(d *decoder, v *specs.LinuxMemory) { pointer(d, &v.Swap, readInt[int64]) }},
+	//lint:ignore SA1019 config.json may still have it: read, to be named in the warning
 	{"kernel", func(d *decoder, v *specs.LinuxMemory) { pointer(d, &v.Kernel, readInt[int64]) }},
 	{"kernelTCP", func(d *decoder, v *specs.LinuxMemory) { pointer(d, &v.KernelTCP, readInt[int64]) }},
 	{"swappiness", func(d *decoder, v *specs.LinuxMemory) { pointer(d, &v.Swappiness, readInt[uint64]) }},

@@ -3,6 +3,7 @@ package stubs
 import (
 	"errors"
 	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
@@ -33,6 +34,19 @@ func TestSwappedParent(t *testing.T) {
 	}
 }
 
+// Not even the directories of the journals stay (S5).
+func TestNothingStays(t *testing.T) {
+	p := newPlace(t)
+	j := p.open(true)
+	p.make(j, "/data", false)
+	p.close(j)
+	for _, dir := range []string{p.state, filepath.Dir(p.state)} {
+		if _, err := os.Lstat(dir); !os.IsNotExist(err) {
+			t.Errorf("%s: %v, want it gone", dir, err)
+		}
+	}
+}
+
 func TestOpenErrors(t *testing.T) {
 	tests := []struct {
 		name string
@@ -55,6 +69,7 @@ func TestOpenErrors(t *testing.T) {
 			p := newPlace(t)
 			j := p.open(true)
 			p.close(j)
+			p.do(os.MkdirAll(p.state, 0o700))
 			tt.do(p, j.file)
 			j, err := Open(p.state, p.root, p.base, true)
 			if err == nil {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path"
 	"strconv"
 
 	"golang.org/x/sys/unix"
@@ -45,18 +46,18 @@ func Open(stateDir string, base pathres.Root, basePath string, create bool) (*Jo
 		file: stateDir + "/" + strconv.FormatUint(uint64(st.Dev), 16) + "-" + strconv.FormatUint(st.Ino, 16),
 		base: base, basePath: basePath,
 	}
-	if create {
-		if err := makeStateDir(stateDir); err != nil {
-			return fail(err)
-		}
-	}
 	for range maxTries {
+		if create {
+			if err := makeStateDir(stateDir); err != nil {
+				return fail(err)
+			}
+		}
 		err := j.open(create)
 		if err == unix.ENOENT && !create {
 			return nil, nil
 		}
-		if err == unix.ENOENT { // the state directory was removed just now
-			err = fmt.Errorf("%s: %w", j.file, err)
+		if err == unix.ENOENT { // another boot has removed the empty state directory just now
+			continue
 		}
 		if err != nil {
 			return fail(err)
@@ -111,11 +112,13 @@ func (j *Journal) open(create bool) error {
 
 // makeStateDir makes the state directory and checks whose it is.
 func makeStateDir(dir string) error {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := os.MkdirAll(dir, 0o700); err != nil && !errors.Is(err, unix.ENOENT) {
 		return fmt.Errorf("state directory: %w", err)
 	}
 	var st unix.Stat_t
-	if err := unix.Stat(dir, &st); err != nil {
+	if err := unix.Stat(dir, &st); errors.Is(err, unix.ENOENT) {
+		return nil // another boot has removed it again: the caller's open will tell
+	} else if err != nil {
 		return fmt.Errorf("state directory %s: %w", dir, err)
 	}
 	if err := private(&st); err != nil {
@@ -183,6 +186,7 @@ func (j *Journal) recover(create bool) error {
 		if err := unix.Unlink(j.file); err != nil {
 			return fmt.Errorf("remove: %w", err)
 		}
+		j.removeStateDir()
 		return nil
 	}
 	if err := unix.Ftruncate(j.fd, 0); err != nil {
@@ -246,7 +250,18 @@ func (j *Journal) Close() error {
 	if err := unix.Unlink(j.file); err != nil && err != unix.ENOENT {
 		return fmt.Errorf("journal of stubs %s: remove: %w", j.file, err)
 	}
+	j.removeStateDir()
 	return nil
+}
+
+// removeStateDir leaves nothing behind where this was the last journal, not
+// even the directory of that name, nor the one it is in if that is named nsboot.
+// Both are refused by the kernel, rightly, while something is in them.
+func (j *Journal) removeStateDir() {
+	dir := path.Dir(j.file)
+	if unix.Rmdir(dir) == nil && path.Base(path.Dir(dir)) == "nsboot" {
+		unix.Rmdir(path.Dir(dir))
+	}
 }
 
 // named reports whether the open file is still the one of that name.
