@@ -55,6 +55,7 @@ type builder struct {
 	opts    ApplyOptions
 	tree    *Tree
 	mounted map[string]*place // what is mounted, by resolved target
+	count   int               // how many were
 	layers  map[int]int       // overlays made beforehand: step index -> detached tree
 	subs    map[int][]submount
 	table   []string // the mount points of the caller's namespace, where they are needed
@@ -68,6 +69,7 @@ type place struct {
 	host     int    // descriptor of the host's tree; -1: not opened yet
 	source   string // the host's path, for the journal
 	journal  *stubs.Journal
+	order    int // which mount it is
 }
 
 // Apply carries plan out in the calling thread's mount namespace: the root on
@@ -261,7 +263,7 @@ func (b *builder) mountOn(s *Step, fd int, p *place) error {
 	if p == nil {
 		p = &place{}
 	}
-	b.mounted[resolved] = p
+	b.enter(resolved, p)
 	return b.propagate(s, fd)
 }
 
@@ -322,27 +324,35 @@ func (b *builder) mountPoint(s *Step, file bool) (fd int, resolved string, err e
 	if err != nil {
 		return -1, "", b.explainMake(s, err)
 	}
-	if resolved == "" { // all of it exists, and a link leads there
-		found, err := b.tree.Root.Lookup(s.Target, s.NoLinks)
-		if err != nil {
+	if resolved == "" { // all of it is there, by way of a link
+		if resolved, err = b.whereIs(s, fd); err != nil {
 			unix.Close(fd)
 			return -1, "", fmt.Errorf("mount point: %w", err)
 		}
-		resolved = found.Path
 	}
-	if !below(s.Target, "/proc") && isFSMagic(fd, unix.PROC_SUPER_MAGIC) {
+	if !inProc(s.Target) && (inProc(resolved) || isFSMagic(fd, unix.PROC_SUPER_MAGIC)) {
 		unix.Close(fd)
-		return -1, "", fmt.Errorf("the path leads into procfs: nothing is mounted on what the kernel says there")
-	}
-	if resolved == "" { // it was there, behind links
-		found, err := b.tree.Root.Lookup(s.Target, s.NoLinks)
-		if err != nil {
-			unix.Close(fd)
-			return -1, "", fmt.Errorf("mount point: %w", err)
-		}
-		resolved = found.Path
+		return -1, "", fmt.Errorf("the path leads to %s: nothing is mounted on what the kernel says there", resolved)
 	}
 	return fd, resolved, nil
+}
+
+func inProc(p string) bool { return p == "/proc" || below(p, "/proc") }
+
+// whereIs resolves the target of a step, which fd was opened by.
+func (b *builder) whereIs(s *Step, fd int) (string, error) {
+	found, err := b.tree.Root.Lookup(s.Target, s.NoLinks)
+	if err != nil {
+		return "", err
+	}
+	st, err := fstat(fd)
+	if err != nil {
+		return "", err
+	}
+	if !found.Exists() || found.Dev != uint64(st.Dev) || found.Ino != st.Ino {
+		return "", fmt.Errorf("%s changed while it was being opened: %w", s.Target, unix.ESTALE)
+	}
+	return found.Path, nil
 }
 
 func (b *builder) explainMake(s *Step, err error) error {
@@ -404,22 +414,24 @@ func (b *builder) openJournal(p *place, at string, create bool) error {
 	return nil
 }
 
-// placeOf finds the innermost mounted tree that a resolved path lies in, and
-// where that is mounted.
+// placeOf finds the mounted tree that a resolved path lies in, and where that
+// is mounted: of all at or above the path, the one mounted last.
 func (b *builder) placeOf(target string) (p *place, at string) {
-	for at = target; ; at = path.Dir(at) {
-		if p, ok := b.mounted[at]; ok || at == "/" {
+	for dir := target; ; dir = path.Dir(dir) {
+		if q, ok := b.mounted[dir]; ok && (p == nil || q.order > p.order) {
+			p, at = q, dir
+		}
+		if dir == "/" {
 			return p, at
 		}
 	}
 }
 
-// relTo is target as seen from the tree mounted at.
-func relTo(at, target string) string {
-	if at == "/" {
-		return target
-	}
-	return target[len(at):]
+// enter records that p is mounted at the resolved path at.
+func (b *builder) enter(at string, p *place) {
+	b.count++
+	p.order = b.count
+	b.mounted[at] = p
 }
 
 func (b *builder) report(format string, args ...any) {

@@ -44,6 +44,7 @@ func Boot(plan *Plan, p *Process, o BootOptions) (code int, err error) {
 	b := &booter{plan: plan, process: p, profile: profile, opts: o, launcher: l, cwd: -1}
 	defer b.close()
 	if err := b.prepare(); err != nil {
+		l.kill()
 		return 0, err
 	}
 	if err := b.build(); err != nil {

@@ -223,11 +223,16 @@ func (c *compiler) tmpStep() Step {
 // mounts that come later (S2), and has a read-only file system in which some
 // are made sealed only at the end.
 func (c *compiler) stubs() {
-	on := map[string]int{} // the last tree mounted at a target
+	on := map[string]int{"/": 0} // the last tree mounted at a target
+	have := map[mountPoint]bool{}
 	for i := range c.plan.Steps {
 		s := &c.plan.Steps[i]
 		if s.Op.needsMountPoint() {
-			c.stub(on, s.Target)
+			tree, rel := visibleTree(on, s.Target)
+			if at := (mountPoint{tree, rel}); rel != "" && !have[at] {
+				have[at] = true
+				c.plan.Steps[tree].Stubs = append(c.plan.Steps[tree].Stubs, rel)
+			}
 		}
 		if s.Op.givesTree() {
 			on[s.Target] = i
@@ -252,18 +257,33 @@ func (c *compiler) madeInside(s *Step) bool {
 	})
 }
 
-// stub enters target with the innermost tree that it lies in.
-func (c *compiler) stub(on map[string]int, target string) {
-	for dir := target; ; {
-		if i, ok := on[dir]; ok {
-			rel := strings.TrimPrefix(target[len(strings.TrimSuffix(dir, "/")):], "/")
-			if rel != "" && !slices.Contains(c.plan.Steps[i].Stubs, rel) {
-				c.plan.Steps[i].Stubs = append(c.plan.Steps[i].Stubs, rel)
-			}
-			return
+// mountPoint is a path inside the tree that a step mounts.
+type mountPoint struct {
+	tree int
+	rel  string
+}
+
+// visibleTree finds the tree that target lies in, and the path from its root:
+// of all trees mounted at or above target, the one mounted last, for it covers
+// what was there before.
+func visibleTree(on map[string]int, target string) (tree int, rel string) {
+	at := "/"
+	for dir := target; ; dir = path.Dir(dir) {
+		if i, ok := on[dir]; ok && i >= tree {
+			tree, at = i, dir
 		}
-		dir = path.Dir(dir)
+		if dir == "/" {
+			return tree, strings.TrimPrefix(relTo(at, target), "/")
+		}
 	}
+}
+
+// relTo is target as seen from the tree mounted at.
+func relTo(at, target string) string {
+	if at == "/" {
+		return target
+	}
+	return target[len(at):]
 }
 
 func (op Op) needsMountPoint() bool {

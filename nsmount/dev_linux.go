@@ -122,17 +122,14 @@ func (b *builder) bindNode(dev int, n node) error {
 // nodes makes the default nodes and links in whatever /dev is (C1, oci). What
 // is there already stays, if it is the same device.
 func (b *builder) nodes(s *Step) error {
-	const noLinks = true
-	dir, err := b.tree.Root.Open(s.Target, unix.O_PATH|unix.O_DIRECTORY, noLinks)
+	dir, resolved, err := b.mountPoint(s, false)
 	if err != nil {
-		if dir, _, err = b.mountPoint(s, false); err != nil {
-			return err
-		}
+		return err
 	}
 	defer unix.Close(dir)
 	for _, n := range defaultNodes {
 		d := &Device{Type: "c", Major: int64(n.major), Minor: int64(n.minor), Mode: 0o666}
-		at := path.Join(s.Target, n.name)
+		at := path.Join(resolved, n.name)
 		if p, ok := b.mounted[at]; ok && p != nil {
 			continue // the spec mounts something there
 		}
@@ -141,7 +138,7 @@ func (b *builder) nodes(s *Step) error {
 		}
 	}
 	for _, l := range defaultLinks {
-		at := path.Join(s.Target, l[0])
+		at := path.Join(resolved, l[0])
 		err := b.journalled(at, func() error { return b.k.symlink(l[1], dir, l[0]) }, dir)
 		if err != nil && !errors.Is(err, unix.EEXIST) {
 			return fmt.Errorf("link %s: %w", at, err)

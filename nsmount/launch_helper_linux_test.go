@@ -41,7 +41,7 @@ type order struct {
 	Root    string // pivot to this directory between fork and release
 	CwdFrom string // open the current directory before the pivot: "host" = outside
 	Kill    bool   // kill the waiting child instead of releasing it
-	Owner   bool   // print the group that owns the waiting child's /proc/PID, nsboot's being 1234
+	Owner   bool   // print the group that owns the waiting child's /proc/PID/status, nsboot's being 1234
 	Memory  bool   // print the waiting child's memory
 	Say     bool   // print "released" once the process runs and signals are watched
 	Times   int    // repeat fork, release, wait this often and print the time
@@ -141,7 +141,7 @@ func (o *order) supervised(l *launcher, ns *namespaces) (code int, err error) {
 	}
 	if o.Owner {
 		var st unix.Stat_t
-		if err := unix.Stat("/proc/"+strconv.Itoa(l.pid), &st); err != nil {
+		if err := unix.Stat("/proc/"+strconv.Itoa(l.pid)+"/status", &st); err != nil {
 			return 0, err
 		}
 		fmt.Println("group", st.Gid)

@@ -54,7 +54,7 @@ func (b *builder) root() error {
 	if !overlaid {
 		p = b.newPlace(s, src)
 	}
-	b.mounted["/"] = p
+	b.enter("/", p)
 	return b.join(p)
 }
 
