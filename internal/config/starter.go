@@ -11,7 +11,8 @@ import (
 // Starter is the config that `nsboot spec` writes: a shell in rootfs, with the
 // file systems, limits and capabilities that `runc spec` gives it. It boots
 // without a flag and without a warning: unlike runc's it asks for no cgroup
-// device rules, and it has a cgroup namespace on every host.
+// device rules and no mqueue (which the default profile does not know), and it
+// has a cgroup namespace on every host.
 func Starter(rootfs string) *specs.Spec {
 	caps := func() []string { return []string{"CAP_AUDIT_WRITE", "CAP_KILL", "CAP_NET_BIND_SERVICE"} }
 	return &specs.Spec{
@@ -56,8 +57,6 @@ func starterMounts() []specs.Mount {
 			Options: []string{"nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"}},
 		{Destination: "/dev/shm", Type: "tmpfs", Source: "shm",
 			Options: []string{"nosuid", "noexec", "nodev", "mode=1777", "size=65536k"}},
-		{Destination: "/dev/mqueue", Type: "mqueue", Source: "mqueue",
-			Options: []string{"nosuid", "noexec", "nodev"}},
 		{Destination: "/sys", Type: "sysfs", Source: "sysfs",
 			Options: []string{"nosuid", "noexec", "nodev", "ro"}},
 		{Destination: "/sys/fs/cgroup", Type: "cgroup", Source: "cgroup",
