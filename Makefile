@@ -40,7 +40,7 @@ e2e: demo ## the demo, then the end-to-end tests alone
 	$(GO) test ./tests/...
 
 parity: build ## compare nsboot with the recorded and the installed runtimes
-	$(GO) run ./tests/parity
+	cd tests/parity && NSBOOT_BIN=$(CURDIR)/bin/nsboot $(GO) test -count=1 -live
 
 bench: build ## time booting busybox next to bwrap, crun, runc and a C floor (root)
 	$(GO) run ./tests/bench

@@ -1,0 +1,87 @@
+package docs
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/nsboot/nsboot/internal/config"
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+)
+
+// warned are the fields of docs/config.md that a boot goes on without.
+var warned = []string{"linux.cgroupsPath", "linux.resources"}
+
+// TestConfigFields holds the tables of docs/config.md to internal/config: what
+// it refuses or warns of is what --ignore takes, what it honours is listed by
+// its own test, which walks all of the specification.
+func TestConfigFields(t *testing.T) {
+	doc := read(t, "docs/config.md")
+	for _, c := range []struct {
+		heading string
+		want    []string
+	}{
+		{"## Refused", slices.DeleteFunc(ignorable(t), func(f string) bool { return slices.Contains(warned, f) })},
+		{"## Accepted with a warning", warned},
+		{"## Honoured", honoured(t)},
+	} {
+		var got []string
+		for _, row := range table(t, doc, c.heading) {
+			got = append(got, codeSpans(row[0])...)
+		}
+		slices.Sort(got)
+		slices.Sort(c.want)
+		if d := cmp.Diff(c.want, got); d != "" {
+			t.Errorf("docs/config.md, %s (-code +document):\n%s", c.heading, d)
+		}
+	}
+}
+
+// TestWarned: the fields that are only warned of do not stop a boot.
+func TestWarned(t *testing.T) {
+	limit := int64(1 << 20)
+	refused, warnings, err := config.Check(&specs.Spec{Version: specs.Version, Root: &specs.Root{Path: "rootfs"}, Linux: &specs.Linux{
+		CgroupsPath: "/x",
+		Resources:   &specs.LinuxResources{Memory: &specs.LinuxMemory{Limit: &limit}},
+	}}, nil)
+	if err != nil || len(refused) > 0 {
+		t.Fatalf("refused %v, error %v", refused, err)
+	}
+	for _, field := range warned {
+		if !slices.ContainsFunc(warnings, func(w string) bool { return strings.HasPrefix(w, field+": not applied") }) {
+			t.Errorf("no warning names %s: %q", field, warnings)
+		}
+	}
+}
+
+// ignorable are the fields that --ignore takes, as its error lists them.
+func ignorable(t *testing.T) []string {
+	t.Helper()
+	_, _, err := config.Check(&specs.Spec{}, []string{"nothing"})
+	if err == nil {
+		t.Fatal("--ignore nothing is no error")
+	}
+	_, list, found := strings.Cut(err.Error(), "those are: ")
+	if !found {
+		t.Fatalf("the error lists no fields: %v", err)
+	}
+	return strings.Split(list, ", ")
+}
+
+var listItem = regexp.MustCompile(`"([A-Za-z.\[\]0]+)"`)
+
+// honoured are the fields that the walk of internal/config's test passes over.
+func honoured(t *testing.T) (fields []string) {
+	t.Helper()
+	_, list, found := strings.Cut(read(t, "internal/config/check_test.go"), "\nvar honoured = []string{\n")
+	list, _, closed := strings.Cut(list, "\n}\n")
+	if !found || !closed {
+		t.Fatal("no list of honoured fields in internal/config/check_test.go")
+	}
+	for _, m := range listItem.FindAllStringSubmatch(list, -1) {
+		fields = append(fields, strings.ReplaceAll(m[1], "[0]", ""))
+	}
+	return fields
+}
