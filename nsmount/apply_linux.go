@@ -30,6 +30,10 @@ type ApplyOptions struct {
 	// about the kernel, a line each.
 	Report func(string)
 
+	beforeStub  func()   // called before a mount point is made on the host
+	sourcePaths []string // where Sources were, as far as /proc tells
+	procErr     error    // why there is no procfs of the container's pid namespace
+
 	before func(call string) error // fault injection of the tests
 }
 
@@ -269,12 +273,14 @@ func (b *builder) mountOn(s *Step, fd int, p *place) error {
 
 // explainAttach turns the famous refusals of move_mount into their causes (P4, D2).
 func explainAttach(err error, onto int, isDir bool) error {
-	st, serr := fstat(onto)
-	if serr == nil && errors.Is(err, unix.ENOTDIR) {
-		if isDir && st.Mode&unix.S_IFMT != unix.S_IFDIR {
+	// move_mount says EINVAL where mount(2) says ENOTDIR.
+	if st, serr := fstat(onto); serr == nil && (errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOTDIR)) {
+		switch ontoDir := st.Mode&unix.S_IFMT == unix.S_IFDIR; {
+		case isDir && !ontoDir:
 			return fmt.Errorf("a directory cannot be mounted over a file on this kernel (P4, D2): %w", err)
+		case !isDir && ontoDir:
+			return fmt.Errorf("a file cannot be mounted over a directory (P4): %w", err)
 		}
-		return fmt.Errorf("a file cannot be mounted over a directory (P4): %w", err)
 	}
 	if errors.Is(err, unix.ENOSPC) {
 		return fmt.Errorf("no more mounts: the limit is in /proc/sys/fs/mount-max: %w", err)
@@ -282,8 +288,14 @@ func explainAttach(err error, onto int, isDir bool) error {
 	return fmt.Errorf("attach: %w", err)
 }
 
-// propagate applies the propagation that the options ask for.
+// propagate applies the propagation that the options ask for. A bind that asks
+// for none is private, though another one has made the namespace a slave.
 func (b *builder) propagate(s *Step, fd int) error {
+	if len(s.Propagation) == 0 && (s.Op == OpBind || s.Op == OpRoot) && b.plan.hearsHost() {
+		if err := b.k.setattr(fd, true, 0, 0, unix.MS_PRIVATE); err != nil {
+			return fmt.Errorf("make private: %w", err)
+		}
+	}
 	for _, p := range s.Propagation {
 		flag, rec := propagationFlag(p)
 		if err := b.k.setattr(fd, rec, 0, 0, flag); err != nil {
@@ -376,6 +388,9 @@ func (b *builder) beforeMake(target string, dir bool) error {
 	p, at := b.placeOf(target)
 	if p == nil || !p.writable {
 		return nil
+	}
+	if b.opts.beforeStub != nil {
+		b.opts.beforeStub()
 	}
 	if p.journal == nil {
 		if err := b.openJournal(p, at, true); err != nil {

@@ -77,9 +77,6 @@ func faultBundle(t testing.TB, dir string, c faultCase) (*Plan, *specs.Spec) {
 			t.Fatal(err)
 		}
 	}
-	if err := os.Mkdir(filepath.Join(dir, "state"), 0o700); err != nil {
-		t.Fatal(err)
-	}
 	for _, f := range []string{"rootfs/etc/hosts", "src/file", "src/dir/own"} {
 		if err := os.WriteFile(filepath.Join(dir, f), []byte(f), 0o644); err != nil {
 			t.Fatal(err)
@@ -172,7 +169,9 @@ func listTree(t testing.TB, dir string) []string {
 			}
 			line += fmt.Sprintf(" %x", sha256.Sum256(data))
 		}
-		out = append(out, line)
+		if p != filepath.Join(dir, "state") { // a journal in it counts, it itself does not
+			out = append(out, line)
+		}
 		return nil
 	})
 	if err != nil {

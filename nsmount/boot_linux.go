@@ -42,6 +42,8 @@ func Boot(plan *Plan, p *Process, o BootOptions) (code int, err error) {
 		return 0, err
 	}
 	b := &booter{plan: plan, process: p, profile: profile, opts: o, launcher: l, cwd: -1}
+	b.opts.beforeStub = l.holdSignals
+	defer l.unhold()
 	defer b.close()
 	if err := b.prepare(); err != nil {
 		l.kill()
@@ -95,7 +97,7 @@ func (b *booter) prepare() error {
 	if err := ns.enter(b.process.Hostname); err != nil {
 		return err
 	}
-	if err := unix.Mount("", "/", "", b.propagation(), ""); err != nil {
+	if err := unix.Mount("", "/", "", unix.MS_REC|b.propagation(), ""); err != nil {
 		return fmt.Errorf("make / private: %w", nsError(err))
 	}
 	if !ns.needsChild() {
@@ -108,6 +110,7 @@ func (b *booter) prepare() error {
 	if err := b.launcher.fork(ns.newPID, proc != nil); err != nil {
 		return err
 	}
+	b.opts.procErr = b.launcher.procErr
 	if fd := b.launcher.procFD; fd >= 0 {
 		b.opts.ProcFD = fd + 1
 	}
@@ -117,14 +120,22 @@ func (b *booter) prepare() error {
 // propagation is what / gets before the first mount: private, so that nothing
 // reaches the host; a slave where a mount is to hear of the host's mounts.
 func (b *booter) propagation() uintptr {
-	for i := range b.plan.Steps {
-		for _, p := range b.plan.Steps[i].Propagation {
-			if strings.HasSuffix(p, "slave") || strings.HasSuffix(p, "shared") {
-				return unix.MS_REC | unix.MS_SLAVE
+	if b.plan.hearsHost() {
+		return unix.MS_SLAVE
+	}
+	return unix.MS_PRIVATE
+}
+
+// hearsHost reports whether some mount is to hear of the host's mounts.
+func (p *Plan) hearsHost() bool {
+	for i := range p.Steps {
+		for _, opt := range p.Steps[i].Propagation {
+			if strings.HasSuffix(opt, "slave") || strings.HasSuffix(opt, "shared") {
+				return true
 			}
 		}
 	}
-	return unix.MS_REC | unix.MS_PRIVATE
+	return false
 }
 
 func (b *booter) procStep() *Step {
@@ -150,13 +161,23 @@ func (b *booter) detachSources() error {
 		}
 	}
 	trees := make([]int, len(b.opts.Sources))
+	b.opts.sourcePaths = make([]string, len(trees))
 	for i, fd := range b.opts.Sources {
+		var err error
+		if b.opts.sourcePaths[i], err = linkOf(fd); err != nil {
+			return err
+		}
 		tree, err := unix.OpenTree(fd, "", cloneFlags(recursive[i])|unix.AT_EMPTY_PATH|unix.OPEN_TREE_CLOEXEC)
 		if errors.Is(err, unix.EINVAL) {
 			tree, err = fd, nil // a detached tree already; before 6.15 it cannot be cloned
 		}
 		if err != nil {
 			return fmt.Errorf("source descriptor %d: %w", fd, explainClone(err))
+		}
+		// The clone of a shared mount is shared: what is mounted on it would be
+		// mounted on the host too.
+		if err := unix.MountSetattr(tree, "", unix.AT_EMPTY_PATH|unix.AT_RECURSIVE, &unix.MountAttr{Propagation: uint64(b.propagation())}); err != nil {
+			return fmt.Errorf("source descriptor %d: make private: %w", fd, err)
 		}
 		trees[i] = tree
 	}

@@ -3,7 +3,6 @@ package nsmount
 import (
 	"errors"
 	"fmt"
-	"os"
 	"path"
 	"strings"
 
@@ -140,13 +139,13 @@ type ownCgroup struct {
 // ownCgroups finds the process's directory in each hierarchy mounted below
 // /sys/fs/cgroup.
 func ownCgroups() ([]ownCgroup, error) {
-	mounts, err := mountinfo.GetMounts(func(m *mountinfo.Info) (skip, stop bool) {
+	mounts, err := mountTable(func(m *mountinfo.Info) (skip, stop bool) {
 		return m.FSType != "cgroup" && m.FSType != "cgroup2" || path.Dir(m.Mountpoint) != "/sys/fs/cgroup", false
 	})
 	if err != nil {
-		return nil, fmt.Errorf("read the mount table: %w", err)
+		return nil, err
 	}
-	text, err := os.ReadFile("/proc/self/cgroup")
+	text, err := readKernelFile("/proc/self/cgroup")
 	if err != nil {
 		return nil, err
 	}

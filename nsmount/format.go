@@ -62,7 +62,7 @@ func (f *formatter) header() {
 	case f.plan.Readonly:
 		access = "read-only root"
 	case f.plan.Root().Overlay != nil:
-		access = "throwaway root"
+		access = "overlaid root"
 	}
 	mounts := "mounts"
 	if n == 1 {
@@ -108,6 +108,9 @@ func (f *formatter) tree() {
 	}
 	for i := range rows {
 		f.row(&rows[i], cols)
+	}
+	if slices.ContainsFunc(f.plan.Steps, func(s Step) bool { return s.NoLinks }) {
+		f.out.WriteString("\nA symbolic link on the way to a mount that is no bind is an error (P1).\n")
 	}
 }
 
@@ -216,19 +219,14 @@ func (f *formatter) describe(i int) row {
 		}
 	}
 	flags := slices.DeleteFunc(slices.Clone(s.Flags), func(o string) bool { return o == "ro" || o == "rw" })
-	r.flags = printable(strings.Join(append(flags, s.Data...), ","))
+	flags = append(append(flags, s.Propagation...), s.Data...)
+	r.flags = printable(strings.Join(flags, ","))
 	if over := f.coveredBy(i); over != nil {
 		r.hidden = true
 		r.details = append(r.details, fmt.Sprintf("hidden by %s %s, mounted over it later", over.Origin, printable(over.Target)))
 	}
 	if s.SpecIndex > 0 && s.Destination != s.Target {
 		r.details = append(r.details, fmt.Sprintf("destination in config.json: %q", s.Destination))
-	}
-	if len(s.Propagation) > 0 {
-		r.details = append(r.details, "propagation: "+strings.Join(s.Propagation, ", "))
-	}
-	if s.NoLinks && s.Op == OpMount {
-		r.details = append(r.details, "a symbolic link on the way to it is an error (P1)")
 	}
 	if len(s.Stubs) > 0 && (s.Op == OpRoot || s.Op == OpBind) {
 		r.details = append(r.details, wrap("mount points: ", printables(s.Stubs), 90)...)

@@ -38,9 +38,9 @@ func (f *formatter) what(s *Step) string {
 		return "default devices and links, made if missing"
 	}
 	if s.Source != "" && s.Source != s.Type {
-		return s.Type + " " + printable(s.Source)
+		return printable(s.Type) + " " + printable(s.Source)
 	}
-	return s.Type
+	return printable(s.Type)
 }
 
 func (f *formatter) bindText(s *Step) string {

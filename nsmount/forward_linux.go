@@ -37,7 +37,10 @@ func (l *launcher) watchSignals() {
 			rest = append(rest, s)
 		}
 	}
-	collected, watched, stop := make(chan os.Signal, last), make(chan struct{}), make(chan struct{})
+	collected, watched, stop := l.signals, make(chan struct{}), make(chan struct{})
+	if collected == nil {
+		collected = make(chan os.Signal, last)
+	}
 	l.signals, l.watched, l.unwatch = collected, watched, stop
 	go func() {
 		if len(first) > 0 {
@@ -52,6 +55,32 @@ func (l *launcher) watchSignals() {
 		}
 		signal.Stop(collected)
 	}()
+}
+
+// holdSignals keeps what people send from ending nsboot while there are mount
+// points on the host to be removed: it is collected for the process from now on,
+// and until unhold it ends nothing. Unlike watchSignals it returns only when that
+// is so; a boot that makes no stub is spared the time.
+func (l *launcher) holdSignals() {
+	if l.held != nil {
+		return
+	}
+	l.held = make(chan os.Signal, 1)
+	l.signals = make(chan os.Signal, 64)
+	for _, s := range []unix.Signal{unix.SIGTERM, unix.SIGINT, unix.SIGHUP, unix.SIGQUIT} {
+		if !signal.Ignored(s) {
+			signal.Notify(l.held, s)
+			signal.Notify(l.signals, s)
+		}
+	}
+}
+
+// unhold ends holdSignals, if it was called.
+func (l *launcher) unhold() {
+	if l.held != nil {
+		signal.Stop(l.held)
+		signal.Stop(l.signals)
+	}
 }
 
 // forward passes one signal on, so that `kill` and Ctrl-C do to nsboot what

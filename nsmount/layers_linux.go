@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/moby/sys/userns"
 	"github.com/nsboot/nsboot/overlayfs"
 	"github.com/nsboot/nsboot/pathres"
 	"golang.org/x/sys/unix"
@@ -20,6 +19,20 @@ type layered struct {
 	step    *Step
 	src     int       // descriptor of the real tree or file
 	missing []missing // mount points for the stub layer
+
+	// Opened by path before the scratch tmpfs covers what may lie on the way.
+	parent int    // of a file with a writable layer: its directory
+	name   string // and its name there
+	base   int    // what --overlay dir= names
+}
+
+// close gives back what the layer opened; the root's source is kept.
+func (l *layered) close() {
+	if l.index != 0 {
+		unix.Close(l.src)
+	}
+	closeFD(l.parent)
+	closeFD(l.base)
 }
 
 // missing is a mount point that a tree lacks.
@@ -36,10 +49,8 @@ type missing struct {
 func (b *builder) prepare(rootSrc int) error {
 	list, err := b.needLayers(rootSrc)
 	defer func() {
-		for _, l := range list {
-			if l.index != 0 {
-				unix.Close(l.src)
-			}
+		for i := range list {
+			list[i].close()
 		}
 	}()
 	if err != nil || len(list) == 0 {
@@ -56,13 +67,14 @@ func (b *builder) prepare(rootSrc int) error {
 	if err := b.k.attach(scratch, b.tree.target); err != nil {
 		return fmt.Errorf("scratch tmpfs: attach: %w", err)
 	}
-	for _, l := range list {
+	err = b.attachSources(scratch, list)
+	for i := 0; i < len(list) && err == nil; i++ {
 		var tree int
-		if tree, err = b.overlay(scratch, l); err != nil {
-			err = b.layerError(l, err)
+		if tree, err = b.overlay(scratch, list[i]); err != nil {
+			err = b.layerError(list[i], err)
 			break
 		}
-		b.layers[l.index] = tree
+		b.layers[list[i].index] = tree
 	}
 	if uerr := b.detachScratch(scratch); err == nil {
 		err = uerr
@@ -104,20 +116,46 @@ func (b *builder) needLayers(rootSrc int) ([]layered, error) {
 				return list, b.fail(s, err)
 			}
 		}
-		l := layered{index: i, step: s, src: src}
+		l := layered{index: i, step: s, src: src, parent: -1, base: -1}
 		var err error
 		if l.missing, err = b.missing(s, src); err == nil && (s.Overlay != nil || len(l.missing) > 0) {
-			list = append(list, l)
-			continue
+			if err = b.openByPath(&l); err == nil {
+				list = append(list, l)
+				continue
+			}
 		}
-		if i > 0 {
-			unix.Close(src)
-		}
+		l.close()
 		if err != nil {
 			return list, b.layerError(l, err)
 		}
 	}
 	return list, nil
+}
+
+// openByPath opens what the layer needs by path.
+func (b *builder) openByPath(l *layered) error {
+	if l.step.Overlay == nil {
+		return nil
+	}
+	var err error
+	if dir := l.step.Overlay.Dir; dir != "" {
+		if l.base, err = unix.Open(dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0); err != nil {
+			return fmt.Errorf("--overlay dir=%s: %w", dir, err)
+		}
+	}
+	st, err := fstat(l.src)
+	if err != nil || st.Mode&unix.S_IFMT == unix.S_IFDIR {
+		return err
+	}
+	host, err := b.pathOf(*l)
+	if err != nil {
+		return err
+	}
+	if l.parent, err = unix.Open(path.Dir(host), unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0); err != nil {
+		return fmt.Errorf("directory of %s: %w", host, err)
+	}
+	l.name = path.Base(host)
+	return sameFile(l.src, l.parent, l.name)
 }
 
 // missing lists the step's stubs that its real tree lacks (S1: what exists wins).
@@ -200,7 +238,7 @@ func (b *builder) mountLayers(layers overlayfs.Layers, s *Step) (int, error) {
 	if err := b.k.ask("overlay"); err != nil {
 		return -1, err
 	}
-	tree, err := overlayfs.Mount(layers, overlayfs.Options{UserXattr: userns.RunningInUserNS(), NewUpper: s.Overlay == nil || s.Overlay.Dir == ""})
+	tree, err := overlayfs.Mount(layers, overlayfs.Options{UserXattr: inUserNamespace(), NewUpper: s.Overlay == nil || s.Overlay.Dir == ""})
 	if err != nil {
 		return -1, err
 	}
@@ -245,7 +283,7 @@ func (b *builder) upper(scratch int, l layered, layers *overlayfs.Layers) error 
 	if o.Dir == "" {
 		base, err = b.upperTmpfs(scratch, l)
 	} else {
-		base, err = b.upperDir(o.Dir, l)
+		base, err = b.upperDir(l)
 	}
 	if err != nil {
 		return fmt.Errorf("writable layer: %w", err)
@@ -282,19 +320,14 @@ func (b *builder) upperTmpfs(scratch int, l layered) (int, error) {
 	return fd, nil
 }
 
-// upperDir opens the directory of one tree's layer below dir: "root", or the
-// name of the mount it belongs to.
-func (b *builder) upperDir(dir string, l layered) (int, error) {
-	base, err := unix.Open(dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return -1, fmt.Errorf("--overlay dir=%s: %w", dir, err)
-	}
-	defer unix.Close(base)
+// upperDir opens the directory of one tree's layer below --overlay's dir=:
+// "root", or the name of the mount it belongs to.
+func (b *builder) upperDir(l layered) (int, error) {
 	name := "root"
 	if l.index > 0 {
 		name = strings.ReplaceAll(strings.ReplaceAll(l.step.Target[1:], "%", "%25"), "/", "%2F")
 	}
-	return b.openMade(base, name)
+	return b.openMade(l.base, name)
 }
 
 // openMade opens a directory, made first if it is not there.
@@ -308,19 +341,7 @@ func (b *builder) openMade(base int, name string) (int, error) {
 // fileOverlay overlays the directory that a file lies in and takes the file
 // out of it: its first write copies it up, the host's file stays (C12).
 func (b *builder) fileOverlay(scratch int, l layered) (int, error) {
-	host, err := linkOf(l.src)
-	if err != nil {
-		return -1, err
-	}
-	dir, err := unix.Open(path.Dir(host), unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return -1, fmt.Errorf("directory of %s: %w", host, err)
-	}
-	defer unix.Close(dir)
-	if err := sameFile(l.src, dir, path.Base(host)); err != nil {
-		return -1, err
-	}
-	layers := overlayfs.Layers{Lower: []int{dir}, Upper: -1, Work: -1}
+	layers := overlayfs.Layers{Lower: []int{l.parent}, Upper: -1, Work: -1}
 	if err := b.upper(scratch, l, &layers); err != nil {
 		return -1, err
 	}
@@ -339,7 +360,7 @@ func (b *builder) fileOverlay(scratch int, l layered) (int, error) {
 	if err := b.k.attach(merged, mnt); err != nil {
 		return -1, err
 	}
-	return b.k.openTree(merged, path.Base(host), unix.OPEN_TREE_CLONE|unix.AT_SYMLINK_NOFOLLOW)
+	return b.k.openTree(merged, l.name, unix.OPEN_TREE_CLONE|unix.AT_SYMLINK_NOFOLLOW)
 }
 
 // sameFile makes sure that what was opened is what lies in dir under that name.

@@ -3,6 +3,7 @@ package nsmount
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"golang.org/x/sys/unix"
 )
@@ -72,11 +73,14 @@ func (b *builder) mount(i int, s *Step) error {
 	set := a.set | a.recSet
 	var tree int
 	if s.Type == "proc" && b.opts.ProcFD > 0 {
-		if tree, err = unix.FcntlInt(uintptr(b.opts.ProcFD-1), unix.F_DUPFD_CLOEXEC, 3); err == nil {
-			err = b.k.setattr(tree, false, set, a.clr, 0)
-		}
+		tree, err = b.ownProc(i, s, set, a.clr)
 	} else {
 		tree, err = b.k.newFS(s.Type, s.Source, s.Data, set)
+	}
+	if s.Type == "proc" && b.opts.procErr != nil && err == nil {
+		// What can be made from here shows the caller's processes, not the container's.
+		closeFD(tree)
+		tree, err = -1, b.opts.procErr
 	}
 	if err != nil {
 		closeFD(tree)
@@ -89,6 +93,25 @@ func (b *builder) mount(i int, s *Step) error {
 		return err
 	}
 	return b.mountOn(s, tree, nil)
+}
+
+// ownProc is the procfs that was made in the container's pid namespace, or for a
+// second proc mount another view of it.
+func (b *builder) ownProc(i int, s *Step, set, clr uint64) (tree int, err error) {
+	first := slices.IndexFunc(b.plan.Steps, func(s Step) bool { return s.Op == OpMount && s.Type == "proc" })
+	if i == first {
+		tree, err = unix.FcntlInt(uintptr(b.opts.ProcFD-1), unix.F_DUPFD_CLOEXEC, 3)
+	} else {
+		if !slices.Equal(s.Data, b.plan.Steps[first].Data) {
+			return -1, fmt.Errorf("options %q: a second procfs has those of the first, %s", s.Data, b.plan.Steps[first].Origin)
+		}
+		clr |= unix.MOUNT_ATTR_RDONLY &^ set // the first may be read-only
+		tree, err = b.k.clone(b.opts.ProcFD-1, false)
+	}
+	if err == nil {
+		err = b.k.setattr(tree, false, set, clr, 0)
+	}
+	return tree, err
 }
 
 func hostOf(fstype string) string {

@@ -63,6 +63,9 @@ func (b *builder) attachRoot(tree int) error {
 	if b.isDetached(0) && b.opts.Target == "" {
 		return fmt.Errorf("a root handed over as a descriptor needs a directory to be mounted on")
 	}
+	if err := b.propagate(b.plan.Root(), tree); err != nil {
+		return err
+	}
 	if err := b.k.attach(tree, target); err != nil {
 		return fmt.Errorf("attach: %w", err)
 	}

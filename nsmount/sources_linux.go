@@ -3,6 +3,7 @@ package nsmount
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -47,11 +48,15 @@ func CheckSources(plan *Plan, fds []int) error {
 // handedOver finds the caller's descriptor for a step: binds are counted in
 // spec order, whatever order they are mounted in.
 func (b *builder) handedOver(i int) (int, bool) {
-	if b.opts.Sources == nil {
-		return -1, false
+	if n, ok := b.handedOverIndex(i); ok {
+		return b.opts.Sources[n], true
 	}
-	if i == 0 {
-		return b.opts.Sources[0], true
+	return -1, false
+}
+
+func (b *builder) handedOverIndex(i int) (int, bool) {
+	if b.opts.Sources == nil || i == 0 {
+		return 0, b.opts.Sources != nil
 	}
 	n := 1
 	for j := range b.plan.Steps {
@@ -60,7 +65,7 @@ func (b *builder) handedOver(i int) (int, bool) {
 			n++
 		}
 	}
-	return b.opts.Sources[n], true
+	return n, true
 }
 
 // isDetached reports whether the step's source is a descriptor of the caller's,
@@ -85,6 +90,44 @@ func (b *builder) openSource(i int) (int, error) {
 		return -1, explainSource(i, b.plan.Steps[i].Source, err)
 	}
 	return fd, nil
+}
+
+// attachSources attaches the handed-over trees that become layers on the
+// scratch tmpfs: only then does the mount table tell what is mounted below them.
+func (b *builder) attachSources(scratch int, list []layered) error {
+	attached := false
+	for _, l := range list {
+		st, err := fstat(l.src)
+		if err == nil && (!b.isDetached(l.index) || st.Mode&unix.S_IFMT != unix.S_IFDIR) {
+			continue
+		}
+		var onto int
+		if err == nil {
+			onto, err = b.scratchDir(scratch, "source"+strconv.Itoa(l.index), 0o700)
+		}
+		if err == nil {
+			err = b.k.attach(l.src, onto)
+			unix.Close(onto)
+		}
+		if err != nil {
+			return b.layerError(l, fmt.Errorf("attach the source descriptor: %w", err))
+		}
+		attached = true
+	}
+	if !attached {
+		return nil
+	}
+	b.table = nil
+	return b.readMountTable(list)
+}
+
+// pathOf is where a file is on the host: the one of a descriptor handed over was
+// looked up before the namespaces were entered.
+func (b *builder) pathOf(l layered) (string, error) {
+	if i, ok := b.handedOverIndex(l.index); ok && i < len(b.opts.sourcePaths) {
+		return b.opts.sourcePaths[i], nil
+	}
+	return linkOf(l.src)
 }
 
 // HintError is an error with one thing to do about it.

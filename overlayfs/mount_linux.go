@@ -3,7 +3,6 @@ package overlayfs
 import (
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -187,12 +186,20 @@ func lookUp(l Layers, o Options, s step) facts {
 }
 
 // inUserNamespace reports whether the caller's user namespace is not the initial
-// one, judged by its map; without /proc it says no.
+// one, judged by its map; without /proc it says no. It goes by the descriptor
+// alone: an os.File starts the runtime's poller, which ends the program where
+// there is no descriptor left, and that may be what is to be explained.
 func inUserNamespace() bool {
-	b, err := os.ReadFile("/proc/self/uid_map")
+	fd, err := unix.Open("/proc/thread-self/uid_map", unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return false
 	}
-	m := strings.Fields(string(b))
+	defer unix.Close(fd)
+	var buf [128]byte // the initial map is one line
+	n, err := unix.Read(fd, buf[:])
+	if err != nil {
+		return false
+	}
+	m := strings.Fields(string(buf[:n]))
 	return len(m) != 3 || m[0] != "0" || m[1] != "0" || m[2] != "4294967295"
 }

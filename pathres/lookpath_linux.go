@@ -15,7 +15,8 @@ import (
 //
 // A magic link anywhere on the way is refused in every profile, for the executable
 // and, up to five levels deep, for the interpreters that scripts name: what
-// /proc/self/exe leads to is our own binary (CVE-2019-5736). An interpreter that is
+// /proc/self/exe leads to is our own binary (CVE-2019-5736); so it is for the
+// loader that a program names. An interpreter that is
 // missing is no error here, exec will say so.
 //
 // The error is a *[LookError].
@@ -86,45 +87,76 @@ func open(r Root, p string, flags int) (int, error) {
 	return fd, err
 }
 
-// checkInterpreters follows "#!" lines from p on, and refuses a magic link among
-// the interpreters. All else that may be wrong with them is exec's to say.
+// checkInterpreters follows "#!" lines from p on to the loader of the last, and
+// refuses a magic link among them. All else that may be wrong with them is
+// exec's to say.
 func checkInterpreters(r Root, p, cwd string) error {
 	for range scriptDepth {
-		f := probe(r, p)
-		head, err := []byte(nil), f.err
-		if f.regular {
-			head, err = readHead(r, p)
+		next, isScript, err := interpreterOf(r, p)
+		if err != nil || next == "" {
+			return err
 		}
-		if errors.Is(err, ErrMagicLink) {
-			return fmt.Errorf("a script's interpreter: %w", err)
-		}
-		interp := interpreter(head)
-		if err != nil || interp == "" {
-			return nil
-		}
-		if p = interp; !path.IsAbs(p) {
+		if p = next; !path.IsAbs(p) {
 			p = cwd + "/" + p
+		}
+		what := "a script's interpreter"
+		if !isScript {
+			what = "the program's loader"
+		}
+		// The procfs of the pid namespace to come has no self for who looks from
+		// here, so what openat2 says is not enough: the walk knows such a link.
+		if _, err := r.Lookup(p, false); errors.Is(err, ErrMagicLink) {
+			return fmt.Errorf("%s: %w", what, err)
+		}
+		if !isScript {
+			return nil // the kernel asks no loader for its own
 		}
 	}
 	return nil
 }
 
-// readHead reads as much of a regular file as the kernel does to see what it is.
-func readHead(r Root, p string) ([]byte, error) {
+// interpreterOf returns what the kernel executes instead of p: the interpreter
+// of a script, the loader of a program; "" if there is none, or p is no regular
+// file. Of errors only a magic link counts.
+func interpreterOf(r Root, p string) (next string, isScript bool, err error) {
+	f := probe(r, p)
+	if !f.regular {
+		if errors.Is(f.err, ErrMagicLink) {
+			err = f.err
+		}
+		return "", false, err
+	}
 	// O_NONBLOCK: a FIFO may come in between the look and the open.
 	fd, err := open(r, p, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY)
 	if err != nil {
-		return nil, err
+		if errors.Is(err, ErrMagicLink) {
+			return "", false, err
+		}
+		return "", false, nil
 	}
 	defer unix.Close(fd)
 	var st unix.Stat_t
 	if err := unix.Fstat(fd, &st); err != nil || st.Mode&unix.S_IFMT != unix.S_IFREG {
-		return nil, err
+		return "", false, nil
 	}
-	buf := make([]byte, scriptHead)
-	n, err := unix.Pread(fd, buf, 0)
+	head := pread(fd, 0, elfHead)
+	if next := interpreter(head); next != "" {
+		return next, true, nil
+	}
+	return loaderPath(func(off int64, n int) []byte {
+		if off >= 0 && off+int64(n) <= int64(len(head)) {
+			return head[off : off+int64(n)]
+		}
+		return pread(fd, off, n)
+	}), false, nil
+}
+
+// pread reads n bytes at off, or as many as there are.
+func pread(fd int, off int64, n int) []byte {
+	buf := make([]byte, n)
+	got, err := unix.Pread(fd, buf, off)
 	if err != nil {
-		return nil, err
+		return nil
 	}
-	return buf[:n], nil
+	return buf[:got]
 }

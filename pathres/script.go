@@ -5,6 +5,9 @@ import "strings"
 const (
 	// scriptHead is how much of a file the kernel reads to see what it is.
 	scriptHead = 256
+	// elfHead is how much of a file is read at once: the program headers of most
+	// programs, and the name of the loader after them, are in it.
+	elfHead = 1024
 	// scriptDepth is how many interpreters of interpreters the kernel follows.
 	scriptDepth = 5
 )

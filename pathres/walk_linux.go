@@ -204,7 +204,9 @@ func (w *walker) link(fd int, name string) (string, error) {
 // isMagic reports whether the link is followed by the kernel to an object rather
 // than by its text. Only two file systems have such links, and in both of them
 // the others are short relative texts, so that there the kernel can be asked:
-// ELOOP is what RESOLVE_NO_MAGICLINKS answers.
+// ELOOP is what RESOLVE_NO_MAGICLINKS answers. ENOENT is the answer for self and
+// thread-self in the procfs of a pid namespace that the caller is not in: whoever
+// is in it will find its own there.
 func isMagic(parent, link int, name string) (bool, error) {
 	var fs unix.Statfs_t
 	if err := unix.Fstatfs(link, &fs); err != nil {
@@ -217,7 +219,7 @@ func isMagic(parent, link int, name string) (bool, error) {
 	if err == nil {
 		unix.Close(fd)
 	}
-	return err == unix.ELOOP, nil
+	return err == unix.ELOOP || err == unix.ENOENT, nil
 }
 
 // lacking splits what is left of the path when its first name does not exist.

@@ -15,7 +15,7 @@ func doCommand(a *app, args []string) (int, error) {
 	var rw []string
 	args, cmd, _ := cutCommand(args)
 	fs := newFlags("do")
-	fs.StringArrayVar(&rw, "rw", nil, "let writes below PATH reach the disk; may be repeated")
+	fs.StringArrayVar(&rw, "rw", nil, "let writes below `PATH` reach the disk; may be repeated")
 	if help, err := a.parseCommand(fs, args); help || err != nil {
 		return 0, err
 	}

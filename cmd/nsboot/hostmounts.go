@@ -26,13 +26,29 @@ func hostMounts() ([]hostMount, error) {
 				h.flags = append(h.flags, o)
 			}
 		}
-		if kindOf(h) != fsKernel { // autofs is not to be woken
-			var st unix.Stat_t
-			h.file = unix.Lstat(h.point, &st) == nil && st.Mode&unix.S_IFMT != unix.S_IFDIR
-		}
+		h.look(m.Root)
 		mounts = append(mounts, h)
 	}
 	return mounts, nil
+}
+
+// look finds out what a mount's type does not tell. root is what of its file
+// system is mounted.
+func (m *hostMount) look(root string) {
+	var st unix.Stat_t
+	switch {
+	case m.fsType == "autofs": // a look would wake it, and what it mounts would not be seen here
+		m.skip = "an automount point works only in the namespace of its daemon"
+	case m.fsType == "nsfs" && strings.HasPrefix(root, "mnt:"):
+		m.skip = "the kernel does not bind a mount namespace into one made later"
+	case kindOf(*m) == fsKernel:
+	default:
+		if err := unix.Lstat(m.point, &st); err != nil { // a user's FUSE, a dead server
+			m.skip = err.Error()
+			return
+		}
+		m.file = st.Mode&unix.S_IFMT != unix.S_IFDIR
+	}
 }
 
 // rawDisk are the beginnings of the names of character devices through which

@@ -46,6 +46,9 @@ func main() { os.Exit(realMain(os.Args[1:])) }
 
 func realMain(args []string) int {
 	a := &app{stdout: os.Stdout, log: &logger{w: os.Stderr}}
+	if err := refuseSetuid(); err != nil {
+		return a.fail(err)
+	}
 	code, err := a.dispatch(args)
 	a.log.close()
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 func planCommand(a *app, args []string) (int, error) {
 	var bundle, format string
 	fs := newFlags("plan")
-	fs.StringVarP(&bundle, "bundle", "b", ".", "the bundle's directory: config.json is in it")
+	fs.StringVarP(&bundle, "bundle", "b", ".", "`DIR` of the bundle: config.json is in it")
 	fs.StringVar(&format, "format", "tree", "tree, for people, or json, which run --plan replays")
 	if help, err := a.parseCommand(fs, args); help || err != nil {
 		return 0, err

@@ -16,6 +16,7 @@ type hostMount struct {
 	fsType     string   // ext4, tmpfs, ...
 	flags      []string // what it does not allow: ro, nosuid, nodev, noexec, nosymfollow
 	file       bool     // a file is mounted, not a directory
+	skip       string   // why it cannot be bound, if it cannot
 }
 
 // throwawayPlan makes the plan of `nsboot do` from the host's mount table: each
@@ -36,6 +37,10 @@ func throwawayPlan(mounts []hostMount, rw, disks []string) (*nsmount.Plan, error
 	}
 	for i, m := range visible {
 		if i > 0 && within(m.point, rw) {
+			continue
+		}
+		if m.skip != "" {
+			p.Warnings = append(p.Warnings, nsmount.Warning{Origin: "host:" + m.point, Text: "left out: " + m.skip})
 			continue
 		}
 		s := hostStep(m, i == 0)
@@ -108,7 +113,7 @@ const (
 func kindOf(m hostMount) fsKind {
 	switch m.fsType {
 	case "proc", "sysfs", "devtmpfs", "devpts", "mqueue", "cgroup", "cgroup2", "securityfs", "selinuxfs", "debugfs", "tracefs",
-		"bpf", "configfs", "fusectl", "hugetlbfs", "binfmt_misc", "nsfs", "autofs", "rpc_pipefs", "resctrl":
+		"bpf", "configfs", "fusectl", "hugetlbfs", "binfmt_misc", "nsfs", "rpc_pipefs", "resctrl":
 		return fsKernel
 	case "tmpfs", "ramfs":
 		if m.point == "/dev" || strings.HasPrefix(m.point, "/dev/") || strings.HasPrefix(m.point, "/sys/") || strings.HasPrefix(m.point, "/proc/") {
