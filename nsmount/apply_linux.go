@@ -3,10 +3,7 @@ package nsmount
 import (
 	"errors"
 	"fmt"
-	"os"
-	"path"
 
-	"github.com/nsboot/nsboot/internal/stubs"
 	"github.com/nsboot/nsboot/pathres"
 	"golang.org/x/sys/unix"
 )
@@ -37,20 +34,6 @@ type ApplyOptions struct {
 	before func(call string) error // fault injection of the tests
 }
 
-// Tree is a mounted container root. It is of use until Close.
-type Tree struct {
-	// Root is the container's root, a descriptor of the mount.
-	Root pathres.Root
-
-	journals []*stubs.Journal
-	hosts    []int // descriptors of host trees that may hold stubs
-	target   int   // what the root was mounted on
-}
-
-// HasStubs reports whether mount points were made on the host, so that somebody
-// must stay to remove them (S5).
-func (t *Tree) HasStubs() bool { return len(t.journals) > 0 }
-
 // builder carries one plan out.
 type builder struct {
 	k       *kernel
@@ -65,15 +48,6 @@ type builder struct {
 	table   []string // the mount points of the caller's namespace, where they are needed
 	empty   int      // the shared empty directory of masked paths
 	null    int      // the container's /dev/null, checked
-}
-
-// place is one mounted tree, as far as making mount points in it goes.
-type place struct {
-	writable bool   // what is made in it is made on the host
-	host     int    // descriptor of the host's tree; -1: not opened yet
-	source   string // the host's path, for the journal
-	journal  *stubs.Journal
-	order    int // which mount it is
 }
 
 // Apply carries plan out in the calling thread's mount namespace: the root on
@@ -158,65 +132,6 @@ func (b *builder) release() {
 	closeFD(b.null)
 }
 
-// Close detaches the tree with all that is mounted on it and removes the mount
-// points that were made on the host, unless something is in them. It is called
-// where the tree was mounted and where the host's paths are what they were.
-func (t *Tree) Close() error {
-	var first error
-	if t.Root.FD() >= 0 {
-		if t.target >= 0 {
-			if err := unix.Unmount(fdPath(t.Root.FD()), unix.MNT_DETACH); err != nil && !gone(err) {
-				first = fmt.Errorf("detach the container's root: %w", err)
-			}
-		}
-		t.Root.Close()
-		t.Root = pathres.At(-1)
-	}
-	closeFD(t.target)
-	t.target = -1
-	if err := t.RemoveStubs(); first == nil {
-		first = err
-	}
-	return first
-}
-
-// RemoveStubs removes the mount points that were made on the host: by
-// descriptor, only what is still the same inode and empty (S5). Nothing may be
-// running in the tree any more.
-func (t *Tree) RemoveStubs() error {
-	var first error
-	for _, j := range t.journals {
-		if err := j.Close(); err != nil && first == nil {
-			first = fmt.Errorf("remove mount points: %w", err)
-		}
-	}
-	for _, fd := range t.hosts {
-		closeFD(fd)
-	}
-	t.journals, t.hosts = nil, nil
-	return first
-}
-
-// leave lets go of the mounts without detaching them: they live on with the
-// processes that are in their namespace.
-func (t *Tree) leave() {
-	closeFD(t.Root.FD())
-	closeFD(t.target)
-	t.Root, t.target = pathres.At(-1), -1
-}
-
-// DefaultStateDir is where the journals of mount points are kept: for root
-// /run/nsboot/stubs, else below XDG_RUNTIME_DIR.
-func DefaultStateDir() string {
-	if dir := os.Getenv("XDG_RUNTIME_DIR"); dir != "" && os.Geteuid() != 0 {
-		return path.Join(dir, "nsboot", "stubs")
-	}
-	return "/run/nsboot/stubs"
-}
-
-// gone are the answers of umount2 for what is not mounted any more (K5).
-func gone(err error) bool { return errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOENT) }
-
 // step carries out one step after the root.
 func (b *builder) step(i int) error {
 	s := &b.plan.Steps[i]
@@ -245,208 +160,6 @@ func (b *builder) step(i int) error {
 		return b.seal(s)
 	}
 	return fmt.Errorf("unknown operation %q", s.Op)
-}
-
-// mountOn attaches the detached tree fd on the step's target, whose mount
-// point is made if it is missing, and closes fd.
-func (b *builder) mountOn(s *Step, fd int, p *place) error {
-	defer unix.Close(fd)
-	st, err := fstat(fd)
-	if err != nil {
-		return err
-	}
-	isDir := st.Mode&unix.S_IFMT == unix.S_IFDIR
-	onto, resolved, err := b.mountPoint(s, !isDir)
-	if err != nil {
-		return err
-	}
-	defer unix.Close(onto)
-	if err := b.k.attach(fd, onto); err != nil {
-		return explainAttach(err, onto, isDir)
-	}
-	if p == nil {
-		p = &place{}
-	}
-	b.enter(resolved, p)
-	return b.propagate(s, fd)
-}
-
-// explainAttach turns the famous refusals of move_mount into their causes (P4, D2).
-func explainAttach(err error, onto int, isDir bool) error {
-	// move_mount says EINVAL where mount(2) says ENOTDIR.
-	if st, serr := fstat(onto); serr == nil && (errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOTDIR)) {
-		switch ontoDir := st.Mode&unix.S_IFMT == unix.S_IFDIR; {
-		case isDir && !ontoDir:
-			return fmt.Errorf("a directory cannot be mounted over a file on this kernel (P4, D2): %w", err)
-		case !isDir && ontoDir:
-			return fmt.Errorf("a file cannot be mounted over a directory (P4): %w", err)
-		}
-	}
-	if errors.Is(err, unix.ENOSPC) {
-		return fmt.Errorf("no more mounts: the limit is in /proc/sys/fs/mount-max: %w", err)
-	}
-	return fmt.Errorf("attach: %w", err)
-}
-
-// propagate applies the propagation that the options ask for. A bind that asks
-// for none is private, though another one has made the namespace a slave.
-func (b *builder) propagate(s *Step, fd int) error {
-	if len(s.Propagation) == 0 && (s.Op == OpBind || s.Op == OpRoot) && b.plan.hearsHost() {
-		if err := b.k.setattr(fd, true, 0, 0, unix.MS_PRIVATE); err != nil {
-			return fmt.Errorf("make private: %w", err)
-		}
-	}
-	for _, p := range s.Propagation {
-		flag, rec := propagationFlag(p)
-		if err := b.k.setattr(fd, rec, 0, 0, flag); err != nil {
-			return fmt.Errorf("propagation %s: %w", p, err)
-		}
-	}
-	return nil
-}
-
-func propagationFlag(p string) (flag uint64, recursive bool) {
-	if p[0] == 'r' {
-		p, recursive = p[1:], true
-	}
-	switch p {
-	case "shared":
-		flag = unix.MS_SHARED
-	case "slave":
-		flag = unix.MS_SLAVE
-	case "unbindable":
-		flag = unix.MS_UNBINDABLE
-	default:
-		flag = unix.MS_PRIVATE
-	}
-	return flag, recursive
-}
-
-// mountPoint resolves the step's target inside the root and returns it as a
-// descriptor, made first if it is missing (section 2, section 4).
-func (b *builder) mountPoint(s *Step, file bool) (fd int, resolved string, err error) {
-	const noLinks = true
-	if fd, err := b.tree.Root.Open(s.Target, unix.O_PATH, noLinks); err == nil {
-		return fd, s.Target, nil
-	}
-	fd, resolved, err = b.tree.Root.Make(s.Target, pathres.MakeOptions{
-		File: file, DirMode: 0o755, FileMode: 0o644, NoLinks: s.NoLinks,
-		Before: b.beforeMake, Made: b.afterMake,
-	})
-	if err != nil {
-		return -1, "", b.explainMake(s, err)
-	}
-	if resolved == "" { // all of it is there, by way of a link
-		if resolved, err = b.whereIs(s, fd); err != nil {
-			unix.Close(fd)
-			return -1, "", fmt.Errorf("mount point: %w", err)
-		}
-	}
-	if !inProc(s.Target) && (inProc(resolved) || isFSMagic(fd, unix.PROC_SUPER_MAGIC)) {
-		unix.Close(fd)
-		return -1, "", fmt.Errorf("the path leads to %s: nothing is mounted on what the kernel says there", resolved)
-	}
-	return fd, resolved, nil
-}
-
-func inProc(p string) bool { return p == "/proc" || below(p, "/proc") }
-
-// whereIs resolves the target of a step, which fd was opened by.
-func (b *builder) whereIs(s *Step, fd int) (string, error) {
-	found, err := b.tree.Root.Lookup(s.Target, s.NoLinks)
-	if err != nil {
-		return "", err
-	}
-	st, err := fstat(fd)
-	if err != nil {
-		return "", err
-	}
-	if !found.Exists() || found.Dev != uint64(st.Dev) || found.Ino != st.Ino {
-		return "", fmt.Errorf("%s changed while it was being opened: %w", s.Target, unix.ESTALE)
-	}
-	return found.Path, nil
-}
-
-func (b *builder) explainMake(s *Step, err error) error {
-	switch {
-	case s.NoLinks && errors.Is(err, unix.ELOOP):
-		return fmt.Errorf("%w: %s does not follow symbolic links here (P1)", err, b.profile.Name)
-	case errors.Is(err, unix.EROFS):
-		return fmt.Errorf("the mount point is missing and cannot be made: %w", err)
-	case below(s.Target, "/proc") || below(s.Target, "/sys"):
-		return fmt.Errorf("the mount point is missing, and a kernel file system holds none but its own: %w", err)
-	}
-	return fmt.Errorf("mount point: %w", err)
-}
-
-// beforeMake journals a mount point that is about to be made, if the place it
-// is made in is the host's.
-func (b *builder) beforeMake(target string, dir bool) error {
-	if err := b.k.ask("mkdirat"); err != nil {
-		return err
-	}
-	p, at := b.placeOf(target)
-	if p == nil || !p.writable {
-		return nil
-	}
-	if b.opts.beforeStub != nil {
-		b.opts.beforeStub()
-	}
-	if p.journal == nil {
-		if err := b.openJournal(p, at, true); err != nil {
-			return err
-		}
-	}
-	return p.journal.Before(relTo(at, target), dir)
-}
-
-func (b *builder) afterMake(m pathres.Made) error {
-	p, at := b.placeOf(m.Path)
-	if p == nil || p.journal == nil {
-		return nil
-	}
-	m.Path = relTo(at, m.Path)
-	return p.journal.Made(m)
-}
-
-// openJournal opens the journal of the tree mounted at. With create it is made;
-// else it is joined if there is one.
-func (b *builder) openJournal(p *place, at string, create bool) error {
-	if p.host < 0 {
-		fd, err := b.tree.Root.Open(at, unix.O_PATH|unix.O_DIRECTORY, true)
-		if err != nil {
-			return err
-		}
-		p.host = fd
-		b.tree.hosts = append(b.tree.hosts, fd)
-	}
-	j, err := stubs.Open(b.opts.StateDir, pathres.At(p.host), p.source, create)
-	if err != nil || j == nil {
-		return err
-	}
-	p.journal = j
-	b.tree.journals = append(b.tree.journals, j)
-	return nil
-}
-
-// placeOf finds the mounted tree that a resolved path lies in, and where that
-// is mounted: of all at or above the path, the one mounted last.
-func (b *builder) placeOf(target string) (p *place, at string) {
-	for dir := target; ; dir = path.Dir(dir) {
-		if q, ok := b.mounted[dir]; ok && (p == nil || q.order > p.order) {
-			p, at = q, dir
-		}
-		if dir == "/" {
-			return p, at
-		}
-	}
-}
-
-// enter records that p is mounted at the resolved path at.
-func (b *builder) enter(at string, p *place) {
-	b.count++
-	p.order = b.count
-	b.mounted[at] = p
 }
 
 func (b *builder) report(format string, args ...any) {

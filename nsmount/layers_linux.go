@@ -5,7 +5,6 @@ import (
 	"path"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/nsboot/nsboot/overlayfs"
 	"github.com/nsboot/nsboot/pathres"
@@ -118,7 +117,7 @@ func (b *builder) needLayers(rootSrc int) ([]layered, error) {
 		}
 		l := layered{index: i, step: s, src: src, parent: -1, base: -1}
 		var err error
-		if l.missing, err = b.missing(s, src); err == nil && (s.Overlay != nil || len(l.missing) > 0) {
+		if l.missing, err = b.missing(s, src); err == nil && (s.Overlay != nil && !isSpecial(src) || len(l.missing) > 0) {
 			if err = b.openByPath(&l); err == nil {
 				list = append(list, l)
 				continue
@@ -132,30 +131,13 @@ func (b *builder) needLayers(rootSrc int) ([]layered, error) {
 	return list, nil
 }
 
-// openByPath opens what the layer needs by path.
-func (b *builder) openByPath(l *layered) error {
-	if l.step.Overlay == nil {
-		return nil
-	}
-	var err error
-	if dir := l.step.Overlay.Dir; dir != "" {
-		if l.base, err = unix.Open(dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0); err != nil {
-			return fmt.Errorf("--overlay dir=%s: %w", dir, err)
-		}
-	}
-	st, err := fstat(l.src)
-	if err != nil || st.Mode&unix.S_IFMT == unix.S_IFDIR {
-		return err
-	}
-	host, err := b.pathOf(*l)
-	if err != nil {
-		return err
-	}
-	if l.parent, err = unix.Open(path.Dir(host), unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0); err != nil {
-		return fmt.Errorf("directory of %s: %w", host, err)
-	}
-	l.name = path.Base(host)
-	return sameFile(l.src, l.parent, l.name)
+// isSpecial reports whether fd is a socket, a device or a FIFO: there is nothing
+// in it that a layer could keep (C12 speaks of directories and regular files),
+// and the socket of an overlay is nobody's.
+func isSpecial(fd int) bool {
+	st, err := fstat(fd)
+	kind := st.Mode & unix.S_IFMT
+	return err == nil && kind != unix.S_IFDIR && kind != unix.S_IFREG
 }
 
 // missing lists the step's stubs that its real tree lacks (S1: what exists wins).
@@ -272,171 +254,4 @@ func (b *builder) scratchDir(parent int, name string, mode uint32) (int, error) 
 		return -1, err
 	}
 	return unix.Openat(parent, name, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0)
-}
-
-// upper adds a writable layer: a fresh tmpfs of its own, or a directory below
-// the one that --overlay named.
-func (b *builder) upper(scratch int, l layered, layers *overlayfs.Layers) error {
-	o := l.step.Overlay
-	var base int
-	var err error
-	if o.Dir == "" {
-		base, err = b.upperTmpfs(scratch, l)
-	} else {
-		base, err = b.upperDir(l)
-	}
-	if err != nil {
-		return fmt.Errorf("writable layer: %w", err)
-	}
-	defer unix.Close(base)
-	if layers.Upper, err = b.openMade(base, "upper"); err != nil {
-		return fmt.Errorf("writable layer: upper: %w", err)
-	}
-	if layers.Work, err = b.openMade(base, "work"); err != nil {
-		unix.Close(layers.Upper)
-		return fmt.Errorf("writable layer: work: %w", err)
-	}
-	return nil
-}
-
-func (b *builder) upperTmpfs(scratch int, l layered) (int, error) {
-	mnt, err := b.scratchDir(scratch, "upper"+strconv.Itoa(l.index), 0o700)
-	if err != nil {
-		return -1, err
-	}
-	defer unix.Close(mnt)
-	data := []string{"mode=0755"}
-	if l.step.Overlay.Size != "" {
-		data = append(data, "size="+l.step.Overlay.Size)
-	}
-	fd, err := b.k.newFS("tmpfs", "tmpfs", data, 0)
-	if err != nil {
-		return -1, err
-	}
-	if err := b.k.attach(fd, mnt); err != nil {
-		unix.Close(fd)
-		return -1, err
-	}
-	return fd, nil
-}
-
-// upperDir opens the directory of one tree's layer below --overlay's dir=:
-// "root", or the name of the mount it belongs to.
-func (b *builder) upperDir(l layered) (int, error) {
-	name := "root"
-	if l.index > 0 {
-		name = strings.ReplaceAll(strings.ReplaceAll(l.step.Target[1:], "%", "%25"), "/", "%2F")
-	}
-	return b.openMade(l.base, name)
-}
-
-// openMade opens a directory, made first if it is not there.
-func (b *builder) openMade(base int, name string) (int, error) {
-	if err := b.k.mkdir(base, name, 0o755); err != nil && err != unix.EEXIST {
-		return -1, err
-	}
-	return unix.Openat(base, name, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0)
-}
-
-// fileOverlay overlays the directory that a file lies in and takes the file
-// out of it: its first write copies it up, the host's file stays (C12).
-func (b *builder) fileOverlay(scratch int, l layered) (int, error) {
-	layers := overlayfs.Layers{Lower: []int{l.parent}, Upper: -1, Work: -1}
-	if err := b.upper(scratch, l, &layers); err != nil {
-		return -1, err
-	}
-	defer unix.Close(layers.Upper)
-	defer unix.Close(layers.Work)
-	merged, err := b.mountLayers(layers, l.step)
-	if err != nil {
-		return -1, err
-	}
-	defer unix.Close(merged)
-	mnt, err := b.scratchDir(scratch, "merged"+strconv.Itoa(l.index), 0o700)
-	if err != nil {
-		return -1, err
-	}
-	defer unix.Close(mnt)
-	if err := b.k.attach(merged, mnt); err != nil {
-		return -1, err
-	}
-	return b.k.openTree(merged, l.name, unix.OPEN_TREE_CLONE|unix.AT_SYMLINK_NOFOLLOW)
-}
-
-// sameFile makes sure that what was opened is what lies in dir under that name.
-func sameFile(fd, dir int, name string) error {
-	want, err := fstat(fd)
-	if err != nil {
-		return err
-	}
-	var got unix.Stat_t
-	if err := unix.Fstatat(dir, name, &got, unix.AT_SYMLINK_NOFOLLOW); err != nil {
-		return err
-	}
-	if want.Dev != got.Dev || want.Ino != got.Ino {
-		return fmt.Errorf("the source changed while it was being opened: %w", unix.ESTALE)
-	}
-	return nil
-}
-
-func linkOf(fd int) (string, error) {
-	buf := make([]byte, unix.PathMax)
-	n, err := unix.Readlink(fdPath(fd), buf)
-	if err != nil {
-		return "", fmt.Errorf("where %s is: %w", fdPath(fd), err)
-	}
-	return string(buf[:n]), nil
-}
-
-// submount is what is mounted below an overlaid tree, as a detached bind.
-type submount struct {
-	rel  string
-	tree int
-}
-
-// submounts takes along what is mounted below an overlaid recursive bind: an
-// overlay shows one file system only. They are read-only, for what the overlay
-// holds back from the host must not get there through them.
-func (b *builder) submounts(l layered) error {
-	if !l.step.Recursive {
-		return nil
-	}
-	host, err := linkOf(l.src)
-	if err != nil {
-		return err
-	}
-	for _, point := range b.table {
-		if !below(point, host) {
-			continue
-		}
-		rel := strings.TrimPrefix(point[len(strings.TrimSuffix(host, "/")):], "/")
-		tree, err := b.k.openTree(l.src, rel, unix.OPEN_TREE_CLONE)
-		if err != nil {
-			return fmt.Errorf("%s, mounted below it: %w", point, err)
-		}
-		b.subs[l.index] = append(b.subs[l.index], submount{rel, tree})
-		if err := b.k.setattr(tree, false, unix.MOUNT_ATTR_RDONLY, 0, unix.MS_PRIVATE); err != nil {
-			return fmt.Errorf("%s, mounted below it: %w", point, explainAttr(err))
-		}
-		if l.step.Overlay != nil {
-			b.report("%s: %s, mounted below the overlaid tree, is read-only", l.step.Origin, point)
-		}
-	}
-	return nil
-}
-
-// attachSubmounts puts them back over the overlay, once that is mounted.
-func (b *builder) attachSubmounts(i int, tree int) error {
-	for _, m := range b.subs[i] {
-		onto, err := pathres.At(tree).Open(m.rel, unix.O_PATH, true)
-		if err != nil {
-			return fmt.Errorf("submount %s: %w", m.rel, err)
-		}
-		err = b.k.attach(m.tree, onto)
-		unix.Close(onto)
-		if err != nil {
-			return fmt.Errorf("submount %s: attach: %w", m.rel, err)
-		}
-	}
-	return nil
 }

@@ -90,8 +90,12 @@ func mountAt(plan *Plan, target string, o MountOptions) error {
 	if err := recordMount(plan, target, whole, o); err != nil {
 		return errors.Join(err, unix.Unmount(fdPath(whole), unix.MNT_DETACH), tree.Close())
 	}
-	tree.leave() // the journals' locks end with the program, the stubs do not
-	return nil
+	for _, j := range tree.journals {
+		j.Release()
+	}
+	tree.journals = nil
+	tree.leave()
+	return tree.RemoveStubs() // no journal is left: only descriptors are closed
 }
 
 // transplant copies the tree, as it stands, into the caller's namespace.

@@ -9,12 +9,13 @@ import (
 // Remove removes one thing that [Root.Make] or the caller made, and reports
 // whether it did. The parent is opened without crossing a single link, and the
 // name in it must still be the same inode: an empty directory, an empty regular
-// file, a symbolic link, a device node or a FIFO. What is gone, replaced, not
-// empty, or in use as a mount point is left alone: false, and no error (S5).
+// file, a symbolic link, a device node or a FIFO. What is gone, replaced or not
+// empty is left alone: false, and no error (S5).
 // Remove what was made last first.
 //
 // The error, a *[PathError], is for what should have worked: EROFS, EACCES, a
-// Path that Make does not give.
+// Path that Make does not give; and EBUSY for what is a mount point in this
+// namespace: it may be removed later.
 func (r Root) Remove(m Made) (bool, error) {
 	fail := func(err error) (bool, error) {
 		return false, &PathError{Op: "remove", Path: m.Path, Err: err}
@@ -62,10 +63,10 @@ func (r Root) Remove(m Made) (bool, error) {
 }
 
 // leave reports whether err means that the thing is not (any more) what Make left:
-// gone, below a link or a file by now, filled, or mounted on.
+// gone, below a link or a file by now, or filled.
 func leave(err error) bool {
 	switch err {
-	case unix.ENOENT, unix.ENOTDIR, unix.EISDIR, unix.ELOOP, unix.EXDEV, unix.ENOTEMPTY, unix.EEXIST, unix.EBUSY:
+	case unix.ENOENT, unix.ENOTDIR, unix.EISDIR, unix.ELOOP, unix.EXDEV, unix.ENOTEMPTY, unix.EEXIST:
 		return true
 	}
 	return false

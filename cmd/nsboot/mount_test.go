@@ -102,7 +102,7 @@ func TestBootWhileMounted(t *testing.T) {
 	r := script(t, dir, mountScript+`"$NSBOOT" mount mnt; n=$(mounts)
 		"$NSBOOT" run | head -n 1
 		test $(mounts) = $n; ls -d mnt/proc/self mnt/data/in
-		"$NSBOOT" umount mnt; mounts`)
+		"$NSBOOT" umount mnt; mounts; made`)
 	if want := "nsboot dev\nmnt/data/in\nmnt/proc/self\n0\n"; r.stdout != want {
 		t.Errorf("got %+v, want %q", r, want)
 	}

@@ -264,6 +264,16 @@ func (j *Journal) removeStateDir() {
 	}
 }
 
+// Release gives up the lock and leaves the stubs, recorded: something that
+// outlives the caller is mounted on them. Whoever takes that down opens the
+// journal and closes it.
+func (j *Journal) Release() {
+	if j != nil && j.fd >= 0 {
+		unix.Close(j.fd)
+		j.fd = -1
+	}
+}
+
 // named reports whether the open file is still the one of that name.
 func (j *Journal) named() bool {
 	var open, byName unix.Stat_t

@@ -244,3 +244,30 @@ func TestCrash(t *testing.T) {
 		}
 	}
 }
+
+// Release leaves the stubs to whoever takes down what is mounted on them.
+func TestRelease(t *testing.T) {
+	p := newPlace(t)
+	j, err := Open(p.state, p.root, p.base, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fd, _, err := p.root.Make("/a", pathres.MakeOptions{DirMode: 0o755, Before: j.Before, Made: j.Made})
+	if err != nil {
+		t.Fatal(err)
+	}
+	unix.Close(fd)
+	j.Release()
+	if err := j.Close(); err != nil {
+		t.Errorf("Close after Release: %v", err)
+	}
+	if _, err := os.Stat(p.base + "/a"); err != nil {
+		t.Errorf("after Release: %v", err)
+	}
+	if j, err := Open(p.state, p.root, p.base, false); j != nil || err != nil {
+		t.Errorf("the next Open: %v, %v", j, err)
+	}
+	if _, err := os.Stat(p.base + "/a"); !os.IsNotExist(err) {
+		t.Errorf("after the next Open: %v", err)
+	}
+}
