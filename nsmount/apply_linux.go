@@ -115,7 +115,10 @@ type StepError struct {
 	Err         error
 }
 
-func (e *StepError) Error() string { return e.Origin + " " + e.Destination + ": " + e.Err.Error() }
+func (e *StepError) Error() string {
+	return visible(e.Origin + " " + e.Destination + ": " + e.Err.Error())
+}
+
 func (e *StepError) Unwrap() error { return e.Err }
 
 // release closes what was needed only while building.

@@ -1,193 +1,17 @@
 package nsmount
 
 import (
-	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 )
-
-// errInjected is no errno, so that no code takes it for one it knows a way around.
-var errInjected = errors.New("injected failure")
-
-// faultCase is a plan in which every call fails once.
-type faultCase struct {
-	name    string
-	profile string
-	overlay string
-	mounts  []specs.Mount // SRC in a source stands for a host directory beside the root
-	change  func(*specs.Spec)
-	stubs   bool // the host's tree holds mount points while it is mounted
-}
-
-func bindMount(src, dst string, options ...string) specs.Mount {
-	return specs.Mount{Source: src, Destination: dst, Type: "bind", Options: append([]string{"rbind"}, options...)}
-}
-
-func tmpfsAt(dst string, options ...string) specs.Mount {
-	return specs.Mount{Source: "tmpfs", Destination: dst, Type: "tmpfs", Options: options}
-}
-
-func faultCases() []faultCase {
-	readonly := func(s *specs.Spec) { s.Root.Readonly = true }
-	paths := func(s *specs.Spec) {
-		s.Linux.MaskedPaths = []string{"/proc/kcore", "/sys/firmware", "/proc/scsi", "/etc", "/nowhere"}
-		s.Linux.ReadonlyPaths = []string{"/proc/sys", "/etc"}
-		mode, id := os.FileMode(0o640), uint32(7)
-		s.Linux.Devices = []specs.LinuxDevice{{Path: "/dev/sub/fuse", Type: "c", Major: 10, Minor: 229, FileMode: &mode, UID: &id, GID: &id}}
-	}
-	nested := []specs.Mount{bindMount("SRC/dir", "/data/in"), bindMount("SRC/file", "/file"), tmpfsAt("/data/in/sub/tmp")}
-	return []faultCase{
-		{name: "bind root", mounts: nested[:0]},
-		{name: "writable with stubs", mounts: nested, stubs: true},
-		{name: "read-only with stubs", mounts: append([]specs.Mount{bindMount("SRC/dir", "/ro", "ro"), tmpfsAt("/ro/in")}, nested[1]), change: readonly},
-		{name: "overlay root", overlay: "root", mounts: nested[1:2]},
-		{name: "overlay all", overlay: "all", mounts: nested},
-		{name: "masks and devices", mounts: nested[:0], change: paths},
-		{name: "cgroup", mounts: []specs.Mount{{Destination: "/sys/fs/cgroup", Type: "cgroup", Source: "cgroup", Options: []string{"ro"}}}},
-		{name: "oci", profile: "oci", stubs: true, mounts: []specs.Mount{
-			{Destination: "/proc", Type: "proc"}, {Destination: "/sys", Type: "sysfs", Options: []string{"ro"}},
-			tmpfsAt("/dev", "mode=755"), {Destination: "/dev/mqueue", Type: "mqueue"}, bindMount("SRC/dir", "/new", "rslave")}},
-		{name: "oci nodes in the root", profile: "oci", stubs: true},
-		{name: "stub in sysfs", mounts: []specs.Mount{tmpfsAt("/sys/not-there")}},
-		{name: "sealed", mounts: []specs.Mount{tmpfsAt("/mnt", "ro"), tmpfsAt("/mnt/a", "nosymfollow")}},
-	}
-}
-
-// faultBundle builds a case's bundle below dir and compiles its plan.
-func faultBundle(t testing.TB, dir string, c faultCase) (*Plan, *specs.Spec) {
-	t.Helper()
-	for _, d := range []string{"rootfs/bin", "rootfs/proc", "rootfs/sys", "rootfs/tmp", "rootfs/etc", "rootfs/mnt", "rootfs/data", "src/dir/sub"} {
-		if err := os.MkdirAll(filepath.Join(dir, d), 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if c.profile != "oci" {
-		if err := os.Mkdir(filepath.Join(dir, "rootfs/dev"), 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for _, f := range []string{"rootfs/etc/hosts", "src/file", "src/dir/own"} {
-		if err := os.WriteFile(filepath.Join(dir, f), []byte(f), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	spec := &specs.Spec{Version: specs.Version, Root: &specs.Root{Path: "rootfs"}, Linux: &specs.Linux{},
-		Process: &specs.Process{Args: []string{"/bin/payload", "exit", "7"}, Cwd: "/work", Env: []string{launchEnv + "=payload"}}}
-	spec.Mounts = slices.Clone(c.mounts)
-	for i := range spec.Mounts {
-		spec.Mounts[i].Source = strings.Replace(spec.Mounts[i].Source, "SRC", filepath.Join(dir, "src"), 1)
-	}
-	if c.change != nil {
-		c.change(spec)
-	}
-	if spec.Root.Readonly || !c.stubs {
-		spec.Process.Cwd = "/"
-	}
-	overlay, err := ParseOverlay(c.overlay)
-	if err != nil {
-		t.Fatal(err)
-	}
-	plan, err := Compile(spec, Options{Profile: c.profile, Bundle: dir, Overlay: overlay})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return plan, spec
-}
-
-// ownNamespace takes the test's goroutine, for good, into a mount namespace of
-// its own.
-func ownNamespace(t testing.TB) {
-	t.Helper()
-	needRoot(t)
-	runtime.LockOSThread()
-	if err := unix.Unshare(unix.CLONE_NEWNS | unix.CLONE_FS); err != nil {
-		t.Fatal(err)
-	}
-	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// worldState is what a boot that failed must leave as it was.
-type worldState struct {
-	Mounts []string
-	FDs    []int
-	Files  []string
-}
-
-func readState(t testing.TB, dir string) worldState {
-	t.Helper()
-	return worldState{Mounts: threadMounts(t), FDs: openDescriptors(0), Files: listTree(t, dir)}
-}
-
-func threadMounts(t testing.TB) []string {
-	t.Helper()
-	data, err := os.ReadFile("/proc/thread-self/mountinfo")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return mountLines(string(data))
-}
-
-// mountLines is a mount table without the ids, which differ between namespaces.
-func mountLines(table string) []string {
-	var out []string
-	for line := range strings.Lines(table) {
-		out = append(out, strings.Join(strings.Fields(line)[2:], " "))
-	}
-	return out
-}
-
-// listTree lists all below dir that a boot could change, on one file system.
-func listTree(t testing.TB, dir string) []string {
-	t.Helper()
-	var out []string
-	err := filepath.WalkDir(dir, func(p string, _ fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		var st unix.Stat_t
-		if err := unix.Lstat(p, &st); err != nil {
-			return err
-		}
-		line := fmt.Sprintf("%s %o %d:%d %x", p[len(dir):], st.Mode, st.Uid, st.Gid, st.Rdev)
-		if st.Mode&unix.S_IFMT == unix.S_IFREG {
-			data, err := os.ReadFile(p)
-			if err != nil {
-				return err
-			}
-			line += fmt.Sprintf(" %x", sha256.Sum256(data))
-		}
-		if p != filepath.Join(dir, "state") { // a journal in it counts, it itself does not
-			out = append(out, line)
-		}
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return out
-}
-
-func explainFDs() string {
-	var out []string
-	for _, fd := range openDescriptors(0) {
-		link, _ := os.Readlink(fdPath(fd))
-		out = append(out, fmt.Sprintf("%d %s", fd, link))
-	}
-	return strings.Join(out, "; ")
-}
 
 // TestApplyRollback lets the k-th call of Apply fail, for every k: the first
 // error comes back, and nothing is left mounted, open, made or recorded.
@@ -226,17 +50,6 @@ func TestApplyRollback(t *testing.T) {
 			}
 			t.Logf("%d calls, each failed once", len(calls))
 		})
-	}
-}
-
-func checkState(t *testing.T, dir string, before worldState, at string) {
-	t.Helper()
-	after := readState(t, dir)
-	if d := cmp.Diff(before, after); d != "" {
-		t.Errorf("%s: left behind (-before +after):\n%s%s", at, d, explainFDs())
-		for len(after.Mounts) > len(before.Mounts) && unix.Unmount(filepath.Join(dir, "rootfs"), unix.MNT_DETACH) == nil {
-			after.Mounts = after.Mounts[1:] // so that the next call is judged for itself
-		}
 	}
 }
 
@@ -321,4 +134,74 @@ func TestLinkIntoProc(t *testing.T) {
 			checkState(t, dir, before, "after the refusal")
 		})
 	}
+}
+
+// TestSourcesRollback: with sources handed over as detached trees (C15), whose
+// owner is the caller, too, for every k.
+func TestSourcesRollback(t *testing.T) {
+	for _, c := range faultCases() {
+		if c.name != "overlay all" && c.name != "writable with stubs" && c.name != "read-only with stubs" {
+			continue
+		}
+		t.Run(c.name, func(t *testing.T) {
+			ownNamespace(t)
+			dir := t.TempDir()
+			plan, _ := faultBundle(t, dir, c)
+			if err := os.Mkdir(filepath.Join(dir, "target"), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			before := readState(t, dir)
+			for k, n := 0, 1; k <= n; k++ {
+				calls, tree, err := applySources(t, plan, dir, k)
+				switch {
+				case k == 0 && err != nil:
+					t.Fatalf("without a failure: %v", err)
+				case k == 0:
+					n = len(calls)
+					if err := tree.Close(); err != nil {
+						t.Errorf("Close: %v", err)
+					}
+				case !errors.Is(err, errInjected):
+					t.Errorf("call %d, %s: got error %v, want the injected one", k, calls[k-1], err)
+				}
+				checkState(t, dir, before, fmt.Sprintf("call %d, %s", k, calls[max(k, 1)-1]))
+			}
+		})
+	}
+}
+
+// applySources is applyFailing with the root and the binds as detached trees.
+func applySources(t *testing.T, plan *Plan, dir string, k int) (calls []string, tree *Tree, err error) {
+	t.Helper()
+	opts := ApplyOptions{StateDir: filepath.Join(dir, "state"), Target: filepath.Join(dir, "target")}
+	open := func(path string) {
+		fd, err := unix.OpenTree(unix.AT_FDCWD, path, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_RECURSIVE)
+		if err != nil {
+			t.Fatal(err)
+		}
+		opts.Sources = append(opts.Sources, fd)
+		opts.sourcePaths = append(opts.sourcePaths, path) // as Boot looks them up
+	}
+	open(plan.Root().Source)
+	for i := range plan.Mounts {
+		for _, s := range plan.Steps {
+			if s.Op == OpBind && s.SpecIndex == i+1 {
+				open(s.Source)
+			}
+		}
+	}
+	defer func() {
+		for _, fd := range opts.Sources {
+			unix.Close(fd)
+		}
+	}()
+	opts.before = func(call string) error {
+		calls = append(calls, call)
+		if len(calls) == k {
+			return errInjected
+		}
+		return nil
+	}
+	tree, err = Apply(plan, opts)
+	return calls, tree, err
 }

@@ -196,7 +196,7 @@ func (b *booter) build() error {
 		return fmt.Errorf("process.args[0]: %w", err)
 	}
 	if b.cwd, err = b.tree.Root.Open(cwd, unix.O_PATH|unix.O_DIRECTORY, false); err != nil {
-		return fmt.Errorf("process.cwd %s: %w", cwd, err)
+		return fmt.Errorf("process.cwd %s: %w", visible(cwd), err)
 	}
 	if b.tree.HasStubs() && b.launcher.pid == 0 {
 		if err := b.launcher.fork(false, false); err != nil {

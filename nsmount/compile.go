@@ -158,7 +158,7 @@ func (c *compiler) mounts(spec *specs.Spec) error {
 
 // implicit is a mount that is there without being asked for (C1, D1, D3).
 func (c *compiler) implicit(dest string) Step {
-	s := Step{Op: OpMount, Origin: "default:" + dest, Destination: dest, Target: dest}
+	s := Step{Op: OpMount, Origin: "default:" + dest, Destination: dest, Target: dest, NoLinks: c.profile.NoLinks}
 	switch dest {
 	case "/proc":
 		s.Type, s.Rule, s.Flags = "proc", "C1 D3", []string{"nosuid", "nodev", "noexec"}

@@ -46,12 +46,16 @@ func (l *launcher) watchSignals() {
 		if len(first) > 0 {
 			signal.Notify(collected, first...)
 		}
+		// Not a timer of the runtime's: its first one opens an epoll descriptor,
+		// and where there is none to be had that ends the program.
+		wait := unix.NsecToTimespec(int64(rareSignals))
+		unix.Nanosleep(&wait, nil)
 		select {
-		case <-time.After(rareSignals):
+		case <-stop:
+		default:
 			signal.Notify(collected, rest...)
 			close(watched)
 			<-stop
-		case <-stop:
 		}
 		signal.Stop(collected)
 	}()

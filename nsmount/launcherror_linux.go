@@ -37,9 +37,9 @@ func (l *launcher) launchError(r record) error {
 	case stagePreserve:
 		e.Stage = fmt.Sprintf("preserve descriptor %d", r.arg)
 	case stageCwd:
-		e.Stage = "enter process.cwd " + l.p.Cwd
+		e.Stage = "enter process.cwd " + visible(l.p.Cwd)
 	case stageGetcwd:
-		e.Stage = "check process.cwd " + l.p.Cwd
+		e.Stage = "check process.cwd " + visible(l.p.Cwd)
 		if e.Err == unix.EXDEV {
 			e.why = "the directory is outside the root"
 		}
@@ -70,7 +70,7 @@ func (l *launcher) launchError(r record) error {
 	case stageDeathSignal:
 		e.Stage = "follow the parent's death"
 	case stageExec:
-		e.Stage, e.why = "exec "+l.s.msg.name(), execWhy(e.Err)
+		e.Stage, e.why = "exec "+visible(l.s.msg.name()), execWhy(e.Err)
 	default:
 		e.Stage = fmt.Sprintf("step %d of the launch", r.stage)
 	}

@@ -145,6 +145,10 @@ func (b *builder) missing(s *Step, src int) ([]missing, error) {
 	var out []missing
 	tree := pathres.At(src)
 	for _, rel := range s.Stubs {
+		if fd, err := tree.Open("/"+rel, unix.O_PATH, true); err == nil { // one call, where nothing is missing
+			unix.Close(fd)
+			continue
+		}
 		found, err := tree.Lookup("/"+rel, false)
 		if err != nil {
 			return nil, fmt.Errorf("mount point of %s: %w", path.Join(s.Target, rel), err)

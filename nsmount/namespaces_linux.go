@@ -95,17 +95,17 @@ func openNamespaces(list []Namespace) (*namespaces, error) {
 // the file is opened, because opening a device or a FIFO can do things, and
 // after, because the path may have changed in between.
 func openNamespace(path, typ string, flag int) (int, error) {
-	notNS := fmt.Errorf("%s is not a %s namespace", path, typ)
+	notNS := fmt.Errorf("%s is not a %s namespace", visible(path), typ)
 	var fs unix.Statfs_t
 	if err := unix.Statfs(path, &fs); err != nil {
-		return -1, fmt.Errorf("open %s: %w", path, err)
+		return -1, fmt.Errorf("open %s: %w", visible(path), err)
 	}
 	if fs.Type != unix.NSFS_MAGIC {
 		return -1, notNS
 	}
 	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
 	if err != nil {
-		return -1, fmt.Errorf("open %s: %w", path, err)
+		return -1, fmt.Errorf("open %s: %w", visible(path), err)
 	}
 	if err := unix.Fstatfs(fd, &fs); err != nil || fs.Type != unix.NSFS_MAGIC {
 		unix.Close(fd)
@@ -144,7 +144,7 @@ func (n *namespaces) enter(hostname string) error {
 	}
 	for _, j := range n.joins {
 		if err := unix.Setns(j.fd, j.flag); err != nil {
-			return fmt.Errorf("%s: join %s: %w", j.what, j.path, nsError(err))
+			return fmt.Errorf("%s: join %s: %w", j.what, visible(j.path), nsError(err))
 		}
 	}
 	// One call: each unshare of its own would copy the nsproxy again.

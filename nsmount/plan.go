@@ -81,9 +81,9 @@ type Warning struct {
 
 func (w Warning) String() string {
 	if w.Rule == "" {
-		return w.Origin + ": " + w.Text
+		return visible(w.Origin + ": " + w.Text)
 	}
-	return w.Origin + ": " + w.Text + " (" + w.Rule + ")"
+	return visible(w.Origin + ": " + w.Text + " (" + w.Rule + ")")
 }
 
 // SpecMount is a mount as config.json had it when the plan was compiled: what

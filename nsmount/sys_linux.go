@@ -157,10 +157,36 @@ func (k *kernel) newFS(fstype, source string, data []string, attrSet uint64) (in
 }
 
 func fsconfig(fs int, key, val string, isString bool) error {
-	if isString {
-		return unix.FsconfigSetString(fs, key, val)
+	switch {
+	case !isString:
+		return unix.FsconfigSetFlag(fs, key)
+	case key == "lowerdir" && len(val) > maxFSString:
+		return addLowers(fs, val)
 	}
-	return unix.FsconfigSetFlag(fs, key)
+	return unix.FsconfigSetString(fs, key, val)
+}
+
+// maxFSString is the longest string that fsconfig takes.
+const maxFSString = 255
+
+// addLowers gives an overlay its lower layers one by one (kernel 6.8): mount(2)
+// takes a page of them in one string, fsconfig does not.
+func addLowers(fs int, list string) error {
+	var layer []byte
+	for i := 0; i <= len(list); i++ {
+		switch {
+		case i == len(list) || list[i] == ':':
+			if err := unix.FsconfigSetString(fs, "lowerdir+", string(layer)); err != nil {
+				return err
+			}
+			layer = layer[:0]
+			continue
+		case list[i] == '\\' && i+1 < len(list): // mount(2)'s way to write a colon
+			i++
+		}
+		layer = append(layer, list[i])
+	}
+	return nil
 }
 
 // fsLog reads what the kernel said about a file system context: one message a

@@ -107,7 +107,7 @@ func (l *logger) write(level, msg, hint string) {
 		if hint != "" {
 			text += "  hint: " + hint + "\n"
 		}
-		io.WriteString(l.w, text)
+		io.WriteString(l.w, harmless(text))
 		return
 	}
 	if hint != "" {
@@ -119,4 +119,22 @@ func (l *logger) write(level, msg, hint string) {
 		Time  time.Time `json:"time"`
 	}{level, strings.TrimPrefix(msg, "warning: "), time.Now()})
 	l.w.Write(append(line, '\n'))
+}
+
+// harmless escapes control characters other than the end of a line: a config's
+// strings, an image's names, are not to command the reader's terminal.
+func harmless(text string) string {
+	control := func(r rune) bool { return r < ' ' && r != '\n' || r >= 0x7f && r < 0xa0 }
+	if strings.IndexFunc(text, control) < 0 {
+		return text
+	}
+	var b strings.Builder
+	for _, r := range text {
+		if control(r) {
+			fmt.Fprintf(&b, "\\x%02x", r)
+			continue
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
 }
