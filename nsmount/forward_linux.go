@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// rareSignals is how long after release the less usual signals are collected.
+// rareSignals is how long after fork the less usual signals are collected.
 const rareSignals = 5 * time.Millisecond
 
 // watchSignals collects what is to be passed on. Left to nsboot itself are
@@ -19,9 +19,9 @@ const rareSignals = 5 * time.Millisecond
 // caller had it ignore, which the process ignores as well.
 //
 // os/signal takes 30 to 80 µs for each signal, more for all of them than the
-// rest of a boot. So another thread does it: first what people send, then,
-// unless the process has ended already, the rest. A plain command has no
-// handlers in its first milliseconds either.
+// rest of a boot. So another thread does it while the file system is built:
+// first what people send, which release waits for (awaitSignals), then, unless
+// the process has ended already, the rest.
 func (l *launcher) watchSignals() {
 	const last = 64
 	var first, rest []os.Signal
@@ -37,15 +37,16 @@ func (l *launcher) watchSignals() {
 			rest = append(rest, s)
 		}
 	}
-	collected, watched, stop := l.signals, make(chan struct{}), make(chan struct{})
+	collected, ready, watched, stop := l.signals, make(chan struct{}), make(chan struct{}), make(chan struct{})
 	if collected == nil {
 		collected = make(chan os.Signal, last)
 	}
-	l.signals, l.watched, l.unwatch = collected, watched, stop
+	l.signals, l.ready, l.watched, l.unwatch = collected, ready, watched, stop
 	go func() {
 		if len(first) > 0 {
 			signal.Notify(collected, first...)
 		}
+		close(ready)
 		// Not a timer of the runtime's: its first one opens an epoll descriptor,
 		// and where there is none to be had that ends the program.
 		wait := unix.NsecToTimespec(int64(rareSignals))
@@ -70,10 +71,18 @@ func (l *launcher) holdSignals() {
 		return
 	}
 	l.held = make(chan os.Signal, 1)
-	l.signals = make(chan os.Signal, 64)
+	watched := l.ready != nil // there is a child, and watchSignals is at it
+	if watched {
+		<-l.ready
+	} else {
+		l.signals = make(chan os.Signal, 64)
+	}
 	for _, s := range []unix.Signal{unix.SIGTERM, unix.SIGINT, unix.SIGHUP, unix.SIGQUIT} {
-		if !signal.Ignored(s) {
-			signal.Notify(l.held, s)
+		if signal.Ignored(s) {
+			continue
+		}
+		signal.Notify(l.held, s)
+		if !watched {
 			signal.Notify(l.signals, s)
 		}
 	}
@@ -94,7 +103,7 @@ func (l *launcher) unhold() {
 // no handler for. Where a plain command would have died, it is killed, and
 // endedBySignal makes the exit code say of what.
 func (l *launcher) forward(s unix.Signal) {
-	if l.isInit && deadly(s) && l.defaultAction(s) {
+	if l.isInit && deadly(s) && l.defaultAction(s) == actionDefault {
 		l.endedBySignal.CompareAndSwap(0, int32(s))
 		unix.PidfdSendSignal(l.pidfd, unix.SIGKILL, nil, 0)
 		return
@@ -116,16 +125,43 @@ func deadly(s unix.Signal) bool {
 	return true
 }
 
-// defaultAction reports whether the process neither handles, nor ignores, nor
-// blocks s (a blocked one may be on its way to sigwait or a signalfd). It is
-// false where /proc cannot tell.
-func (l *launcher) defaultAction(s unix.Signal) bool {
+// action is what a process would do about a signal.
+type action int
+
+const (
+	actionOwn     action = iota // it handles or ignores it, or nobody can tell
+	actionDefault               // the default
+	actionBlocked               // the default, once it is no longer blocked
+)
+
+// blockedFor is how long a blocked signal is waited for: a shell blocks signals
+// around a fork, and the kernel then drops one that pid 1 has no handler for. One
+// that stays blocked is on its way to sigwait or a signalfd.
+const blockedFor = 20 * time.Millisecond
+
+// defaultAction says what the process would do, as far as /proc can tell.
+func (l *launcher) defaultAction(s unix.Signal) action {
+	const step = time.Millisecond
+	for waited := time.Duration(0); ; waited += step {
+		a := l.actionNow(s)
+		if a != actionBlocked {
+			return a
+		}
+		if waited >= blockedFor {
+			return actionOwn
+		}
+		wait := unix.NsecToTimespec(int64(step))
+		unix.Nanosleep(&wait, nil)
+	}
+}
+
+func (l *launcher) actionNow(s unix.Signal) action {
 	if l.procDir < 0 {
-		return false
+		return actionOwn
 	}
 	fd, err := unix.Openat(l.procDir, "status", unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return false
+		return actionOwn
 	}
 	defer unix.Close(fd)
 	buf := make([]byte, 8192) // a process in many groups has a long Groups line
@@ -137,13 +173,13 @@ func (l *launcher) defaultAction(s unix.Signal) bool {
 		}
 		n += m
 	}
-	return statusDefaultAction(buf[:n], s)
+	return statusAction(buf[:n], s)
 }
 
-// statusDefaultAction reads the three masks of /proc/PID/status. All must be
-// there: a cut-off file says nothing.
-func statusDefaultAction(status []byte, s unix.Signal) bool {
-	found := 0
+// statusAction reads the three masks of /proc/PID/status. All must be there: a
+// cut-off file says nothing.
+func statusAction(status []byte, s unix.Signal) action {
+	found, blocked := 0, false
 	for line := range bytes.Lines(status) {
 		name, value, _ := bytes.Cut(line, []byte(":\t"))
 		switch string(name) {
@@ -152,12 +188,20 @@ func statusDefaultAction(status []byte, s unix.Signal) bool {
 			continue
 		}
 		mask, err := strconv.ParseUint(string(bytes.TrimSpace(value)), 16, 64)
-		if err != nil || mask&(1<<(s-1)) != 0 {
-			return false
+		set := mask&(1<<(s-1)) != 0
+		if err != nil || set && string(name) != "SigBlk" {
+			return actionOwn
 		}
+		blocked = blocked || set
 		found++
 	}
-	return found == 3
+	switch {
+	case found != 3:
+		return actionOwn
+	case blocked:
+		return actionBlocked
+	}
+	return actionDefault
 }
 
 // inForeground reports whether one of the standard descriptors is a terminal

@@ -129,24 +129,25 @@ func openTerminal(t *testing.T) (master int, slave *os.File) {
 	return master, slave
 }
 
-func TestStatusDefaultAction(t *testing.T) {
+func TestStatusAction(t *testing.T) {
 	const f = "Name:\tx\nSigQ:\t0/1\nSigBlk:\t%016x\nSigIgn:\t%016x\nSigCgt:\t%016x\nCapInh:\t0\n"
 	term := uint64(1) << (unix.SIGTERM - 1)
 	for _, tt := range []struct {
 		status string
-		want   bool
+		want   action
 	}{
-		{fmt.Sprintf(f, 0, 0, 0), true},
-		{fmt.Sprintf(f, term<<1, term>>1, term<<2), true},
-		{fmt.Sprintf(f, term, 0, 0), false},
-		{fmt.Sprintf(f, 0, term, 0), false},
-		{fmt.Sprintf(f, 0, 0, term), false},
-		{"SigBlk:\t0\nSigIgn:\t0\n", false},
-		{"SigBlk:\tzz\nSigIgn:\t0\nSigCgt:\t0\n", false},
-		{"", false},
+		{fmt.Sprintf(f, 0, 0, 0), actionDefault},
+		{fmt.Sprintf(f, term<<1, term>>1, term<<2), actionDefault},
+		{fmt.Sprintf(f, term, 0, 0), actionBlocked},
+		{fmt.Sprintf(f, 0, term, 0), actionOwn},
+		{fmt.Sprintf(f, 0, 0, term), actionOwn},
+		{fmt.Sprintf(f, term, 0, term), actionOwn},
+		{"SigBlk:\t0\nSigIgn:\t0\n", actionOwn},
+		{"SigBlk:\tzz\nSigIgn:\t0\nSigCgt:\t0\n", actionOwn},
+		{"", actionOwn},
 	} {
-		if got := statusDefaultAction([]byte(tt.status), unix.SIGTERM); got != tt.want {
-			t.Errorf("%q: %t, want %t", tt.status, got, tt.want)
+		if got := statusAction([]byte(tt.status), unix.SIGTERM); got != tt.want {
+			t.Errorf("%q: %d, want %d", tt.status, got, tt.want)
 		}
 	}
 }

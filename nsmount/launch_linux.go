@@ -48,6 +48,7 @@ type launcher struct {
 	childEnds     []int // the child's ends, closed here once it has a table of its own
 	signals       chan os.Signal
 	held          chan os.Signal  // keeps signals from ending nsboot; nobody reads it
+	ready         <-chan struct{} // closed once those that people send are
 	watched       <-chan struct{} // closed once all signals are collected
 	unwatch       chan<- struct{} // close it to collect no more; nil if nothing is
 	endedBySignal atomic.Int32    // the signal that SIGKILL stood in for

@@ -20,7 +20,8 @@ import (
 // thread's mount namespace), or procErr says why the kernel refused, which is
 // not an error of fork.
 //
-// A signal that ends nsboot before release ends the child too.
+// From here until wait or kill returns, signals that would end nsboot are
+// collected for the child instead.
 func (l *launcher) fork(newPID, wantProc bool) error {
 	if l.pid != 0 {
 		return errors.New("fork the process: already done")
@@ -42,6 +43,7 @@ func (l *launcher) fork(newPID, wantProc bool) error {
 	}
 	l.pid, l.pidfd, l.isInit = int(pid), int(s.pidfd), newPID
 	l.procDir = openProcDir(l.pid)
+	l.watchSignals()
 	if !wantProc {
 		return nil
 	}
@@ -130,16 +132,15 @@ func openProcDir(pid int) int {
 // release lets the waiting child become the process: exe is a path in the
 // container's root, cwdFD a descriptor of its current directory, open in
 // nsboot. It returns nil once the program is running; after an error, kill.
-// From now on signals are collected for the process.
 func (l *launcher) release(exe string, cwdFD int) error {
 	m := &l.s.msg
 	if err := m.set(exe, cwdFD); err != nil {
 		return err
 	}
+	<-l.ready // a signal from now on must not end nsboot and leave the process
 	if _, err := unix.Write(l.goW, unsafe.Slice((*byte)(unsafe.Pointer(m)), m.size)); err != nil {
 		return fmt.Errorf("release the process: %w", err)
 	}
-	l.watchSignals()
 	r, err := l.readRecord()
 	if err != nil {
 		return fmt.Errorf("release the process: %w", err)
