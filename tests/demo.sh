@@ -8,7 +8,7 @@ nsboot=${1:-./bin/nsboot}
 nsboot=$(cd "$(dirname "$nsboot")" && pwd)/$(basename "$nsboot")
 [ -x "$nsboot" ] || { echo "demo: $nsboot is not there; run: make build" >&2; exit 1; }
 
-dir=$(mktemp -d "${TMPDIR:-/tmp}/nsboot-demo.XXXXXX")
+dir=$(mktemp -d)
 trap 'cd / && rm -rf --one-file-system "$dir"' EXIT
 trap 'exit 130' INT TERM HUP
 cd "$dir"
