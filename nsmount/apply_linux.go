@@ -45,9 +45,10 @@ type builder struct {
 	count   int               // how many were
 	layers  map[int]int       // overlays made beforehand: step index -> detached tree
 	subs    map[int][]submount
-	table   []string // the mount points of the caller's namespace, where they are needed
-	empty   int      // the shared empty directory of masked paths
-	null    int      // the container's /dev/null, checked
+	binds   map[string]int // the last bind at a target, once it is asked for
+	table   []string       // the mount points of the caller's namespace, where they are needed
+	empty   int            // the shared empty directory of masked paths
+	null    int            // the container's /dev/null, checked
 }
 
 // Apply carries plan out in the calling thread's mount namespace: the root on

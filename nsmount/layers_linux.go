@@ -162,23 +162,26 @@ func (b *builder) missing(s *Step, src int) ([]missing, error) {
 
 // bindsFile reports whether a file is bound at target (S3).
 func (b *builder) bindsFile(target string) bool {
-	for i := range b.plan.Steps {
-		s := &b.plan.Steps[i]
-		if s.Op != OpBind || s.Target != target {
-			continue
-		}
-		var st unix.Stat_t
-		var err error
-		if fd, ok := b.handedOver(i); ok {
-			st, err = fstat(fd)
-		} else {
-			err = unix.Stat(s.Source, &st)
-		}
-		if err == nil {
-			return st.Mode&unix.S_IFMT != unix.S_IFDIR
+	if b.binds == nil {
+		b.binds = make(map[string]int)
+		for i := range b.plan.Steps {
+			if s := &b.plan.Steps[i]; s.Op == OpBind {
+				b.binds[s.Target] = i
+			}
 		}
 	}
-	return false
+	i, ok := b.binds[target]
+	if !ok {
+		return false
+	}
+	var st unix.Stat_t
+	var err error
+	if fd, ok := b.handedOver(i); ok {
+		st, err = fstat(fd)
+	} else {
+		err = unix.Stat(b.plan.Steps[i].Source, &st)
+	}
+	return err == nil && st.Mode&unix.S_IFMT != unix.S_IFDIR
 }
 
 // overlay makes one detached overlay.
