@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -64,12 +63,3 @@ func (b *bundle) entry(p string) (string, error) {
 
 // hostWritable reports whether a boot may touch the host's directories.
 func (b *bundle) hostWritable() bool { return !b.spec.Root.Readonly && !b.overlaid }
-
-// inode tells one file from another.
-func inode(p string) uint64 {
-	info, err := os.Lstat(p)
-	if err != nil {
-		return 0
-	}
-	return info.Sys().(*syscall.Stat_t).Ino
-}
