@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/nsboot/nsboot/internal/stubs"
 	"github.com/nsboot/nsboot/pathres"
 	"golang.org/x/sys/unix"
 )
@@ -17,6 +18,8 @@ type BootOptions struct {
 
 	// PreserveFDs is how many descriptors from 3 on stay open in the process.
 	PreserveFDs int
+
+	hold *HoldOptions // of Create
 }
 
 // Boot carries plan out in namespaces of its own and runs p in it, in the line
@@ -32,26 +35,15 @@ type BootOptions struct {
 // the main goroutine locked in an init function, so that the process dies with
 // nsboot whatever ends that.
 func Boot(plan *Plan, p *Process, o BootOptions) (code int, err error) {
-	runtime.LockOSThread()
-	profile, err := ProfileByName(plan.Profile)
+	b, err := newBooter(plan, p, o)
 	if err != nil {
 		return 0, err
 	}
-	l, err := newLauncher(p, o.PreserveFDs)
-	if err != nil {
-		return 0, err
-	}
-	b := &booter{plan: plan, process: p, profile: profile, opts: o, launcher: l, cwd: -1}
-	b.opts.beforeStub = l.holdSignals
+	l := b.launcher
 	defer l.unhold()
 	defer b.close()
-	if err := b.prepare(); err != nil {
-		l.kill()
+	if err := b.construct(); err != nil {
 		return 0, err
-	}
-	if err := b.build(); err != nil {
-		l.kill()
-		return 0, errors.Join(err, b.undo())
 	}
 	if l.pid == 0 {
 		err := l.execHere(b.exe, b.cwd)
@@ -63,6 +55,54 @@ func Boot(plan *Plan, p *Process, o BootOptions) (code int, err error) {
 	}
 	code, err = l.wait()
 	return code, errors.Join(err, b.undo())
+}
+
+// newBooter locks the thread and prepares the launch.
+func newBooter(plan *Plan, p *Process, o BootOptions) (*booter, error) {
+	runtime.LockOSThread()
+	profile, err := ProfileByName(plan.Profile)
+	if err != nil {
+		return nil, err
+	}
+	l, err := newLauncher(p, o.PreserveFDs)
+	if err != nil {
+		return nil, err
+	}
+	b := &booter{plan: plan, process: p, profile: profile, opts: o, launcher: l, cwd: -1}
+	b.opts.beforeStub = l.holdSignals
+	return b, nil
+}
+
+// construct makes namespaces, tree and waiting child, and switches the root;
+// after an error nothing of it is left.
+func (b *booter) construct() error {
+	if err := b.prepare(); err != nil {
+		b.launcher.kill()
+		return err
+	}
+	if err := b.build(); err != nil {
+		b.launcher.kill()
+		return errors.Join(err, b.undo())
+	}
+	return nil
+}
+
+// fork makes the child that waits for the file system.
+func (b *booter) fork(newPID, wantProc bool) error {
+	if err := b.launcher.fork(newPID, wantProc); err != nil {
+		return err
+	}
+	if b.opts.hold == nil {
+		return nil
+	}
+	var err error
+	if b.startTime, _, err = stubs.ProcessStart(b.launcher.pid); err != nil {
+		return fmt.Errorf("start time of the process: %w", err)
+	}
+	if b.opts.hold.Forked == nil {
+		return nil
+	}
+	return b.opts.hold.Forked(b.launcher.pid, b.startTime)
 }
 
 // booter is the state of one Boot.
@@ -77,6 +117,8 @@ type booter struct {
 	exe      string
 	cwd      int // descriptor of process.cwd in the container
 	switched bool
+
+	startTime uint64 // of the process, for Create
 }
 
 // prepare does what needs the caller's namespaces, and enters the new ones.
@@ -94,6 +136,11 @@ func (b *booter) prepare() error {
 	if b.home, err = openHome(); err != nil {
 		return err
 	}
+	if b.opts.hold != nil {
+		if err := b.launcher.openHold(b.opts.hold); err != nil {
+			return err
+		}
+	}
 	if err := ns.enter(b.process.Hostname); err != nil {
 		return err
 	}
@@ -107,7 +154,7 @@ func (b *booter) prepare() error {
 	if proc != nil {
 		b.launcher.procData = append([]string{"source=" + proc.Source}, proc.Data...)
 	}
-	if err := b.launcher.fork(ns.newPID, proc != nil); err != nil {
+	if err := b.fork(ns.newPID, proc != nil); err != nil {
 		return err
 	}
 	b.opts.procErr = b.launcher.procErr
@@ -198,8 +245,8 @@ func (b *booter) build() error {
 	if b.cwd, err = b.tree.Root.Open(cwd, unix.O_PATH|unix.O_DIRECTORY, false); err != nil {
 		return fmt.Errorf("process.cwd %s: %w", visible(cwd), err)
 	}
-	if b.tree.HasStubs() && b.launcher.pid == 0 {
-		if err := b.launcher.fork(false, false); err != nil {
+	if (b.tree.HasStubs() || b.opts.hold != nil) && b.launcher.pid == 0 {
+		if err := b.fork(false, false); err != nil {
 			return err
 		}
 	}

@@ -41,6 +41,12 @@ type script struct {
 	poll      unix.PollFd // on parentFD
 	zero      unix.Timespec
 
+	// A held process waits once more, all but executed, for somebody to start
+	// it: startFD is what it reads from, outcomeFD where it tells of a failure.
+	hold      bool
+	startFD   uintptr
+	outcomeFD uintptr
+
 	preserve   uintptr // descriptors 3 to 2+preserve stay open
 	setUmask   bool
 	umask      uintptr
@@ -91,6 +97,8 @@ type stage int32
 const (
 	stageProc    stage = iota + 1 // news: procfs is mounted, or refused
 	stageStarted                  // news: the descriptor table is the child's own
+	stageHeld                     // news: all is done but exec
+	stageHold
 	stageMessage
 	stageCloseRange
 	stagePreserve

@@ -69,6 +69,8 @@ func (l *launcher) launchError(r record) error {
 		e.Stage = "set process.noNewPrivileges"
 	case stageDeathSignal:
 		e.Stage = "follow the parent's death"
+	case stageHold:
+		e.Stage = "wait to be started"
 	case stageExec:
 		e.Stage, e.why = "exec "+visible(l.s.msg.name()), execWhy(e.Err)
 	default:

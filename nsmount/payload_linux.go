@@ -29,6 +29,9 @@ func becomePayload(s *script, child bool) {
 	if enterCwd(s); r.errno != 0 {
 		return
 	}
+	if s.hold && closeAllButHold(s) != 0 {
+		return
+	}
 	if s.setUmask {
 		syscall.RawSyscall(unix.SYS_UMASK, s.umask, 0, 0) // cannot fail
 	}
@@ -66,7 +69,12 @@ func becomePayload(s *script, child bool) {
 	if s.noNewPrivs && r.fails(stageNoNewPrivs, 0, syscallErrno(unix.SYS_PRCTL, unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0)) {
 		return
 	}
-	if child {
+	switch {
+	case s.hold:
+		if holdOn(s); r.errno != 0 {
+			return
+		}
+	case child:
 		// The kernel forgets the death signal when credentials change.
 		if r.fails(stageDeathSignal, 0, dieWithParent(s)) {
 			return
@@ -157,4 +165,56 @@ func (r *record) fails(st stage, arg int32, errno syscall.Errno) bool {
 func syscallErrno(trap, a1, a2, a3, a4 uintptr) syscall.Errno {
 	_, _, errno := syscall.RawSyscall6(trap, a1, a2, a3, a4, 0, 0)
 	return errno
+}
+
+// closeAllButHold closes what exec would close, now: a held process may wait
+// for days, and must keep none of nsboot's descriptors (a host directory, the
+// lock of a journal) for as long. Its own three move to the lowest free places.
+//
+//go:noinline
+//go:norace
+//go:nosplit
+func closeAllButHold(s *script) int32 {
+	r := &s.record
+	keep := 3 + s.preserve
+	for i, fd := range [...]*uintptr{&s.startFD, &s.outcomeFD, &s.statusFD} {
+		// nsboot has put all three far above, so that none is in another's place.
+		if r.fails(stageHold, 0, syscallErrno(unix.SYS_DUP3, *fd, keep+uintptr(i), unix.O_CLOEXEC, 0)) {
+			return r.errno
+		}
+		*fd = keep + uintptr(i)
+	}
+	r.fails(stageHold, 0, syscallErrno(unix.SYS_CLOSE_RANGE, keep+3, uintptr(^uint32(0)), 0, 0))
+	return r.errno
+}
+
+// holdOn tells that all is done and waits for a byte on startFD. The process
+// outlives nsboot from here on, and signals find what they would find in a
+// plain command. What fails afterwards is told on outcomeFD, whose end of file
+// is exec's success.
+//
+//go:noinline
+//go:norace
+//go:nosplit
+func holdOn(s *script) {
+	r := &s.record
+	if r.fails(stageDeathSignal, 0, syscallErrno(unix.SYS_PRCTL, unix.PR_SET_PDEATHSIG, 0, 0, 0)) {
+		return
+	}
+	r.stage = stageHeld
+	tell(s)
+	syscall.RawSyscall(unix.SYS_CLOSE, s.statusFD, 0, 0)
+	s.statusFD = s.outcomeFD
+	runtimeAfterForkInChild()
+	for {
+		n, _, errno := syscall.RawSyscall(unix.SYS_READ, s.startFD, uintptr(unsafe.Pointer(&s.cwd)), 1)
+		if errno == unix.EINTR {
+			continue
+		}
+		if errno == 0 && n == 0 {
+			errno = unix.EPIPE
+		}
+		r.fails(stageHold, 0, errno)
+		return
+	}
 }

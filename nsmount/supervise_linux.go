@@ -89,7 +89,14 @@ func (l *launcher) openPipes() error {
 	if err := unix.Pipe2(p[:], unix.O_CLOEXEC); err != nil {
 		return err
 	}
-	l.statusR, l.childEnds, l.s.statusFD = p[0], append(l.childEnds, p[1]), uintptr(p[1])
+	l.statusR = p[0]
+	if l.s.hold {
+		var err error
+		if p[1], err = l.raise(p[1]); err != nil {
+			return err
+		}
+	}
+	l.childEnds, l.s.statusFD = append(l.childEnds, p[1]), uintptr(p[1])
 	self, err := unix.PidfdOpen(os.Getpid(), 0)
 	if err != nil {
 		return err
@@ -153,7 +160,7 @@ func (l *launcher) release(exe string, cwdFD int) error {
 	l.closeChildEnds()
 	r, err = l.readRecord()
 	switch {
-	case errors.Is(err, errExecuted):
+	case errors.Is(err, errExecuted), err == nil && r.stage == stageHeld && r.errno == 0:
 		return nil
 	case err != nil:
 		return fmt.Errorf("release the process: %w", err)
@@ -216,6 +223,12 @@ func (l *launcher) wait() (code int, err error) {
 	l.close()
 	runtime.KeepAlive(l.s)
 	return code, err
+}
+
+// abandon lets go of a held process, which lives on by itself.
+func (l *launcher) abandon() {
+	l.reaped = true // by whoever inherits it
+	l.close()
 }
 
 // kill ends a child whose boot has failed, waiting or not. It may be called

@@ -1,25 +1,46 @@
 package main
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
 
-// deleteCommand is there for clients that delete what they have run: a
-// container of run leaves nothing behind that could be deleted.
+	"github.com/nsboot/nsboot/internal/container"
+)
+
 func deleteCommand(a *app, args []string) (int, error) {
 	var force bool
 	fs := newFlags("delete")
-	fs.BoolVarP(&force, "force", "f", false, "it is no error that the container is gone")
+	fs.BoolVarP(&force, "force", "f", false, "kill it first if it runs; it is no error that it is gone")
 	if help, err := a.parseCommand(fs, args); help || err != nil {
 		return 0, err
 	}
-	if fs.NArg() != 1 {
-		return 0, &usageError{msg: fmt.Sprintf("delete: %d arguments, one is needed: the ID", fs.NArg()), hint: "nsboot delete --force ID"}
-	}
-	id := fs.Arg(0)
-	if err := checkID(id); err != nil {
+	id, err := oneID(fs)
+	if err != nil {
 		return 0, err
 	}
-	if !force {
-		return 0, &usageError{msg: "no container " + id, hint: "a container of nsboot run is gone when its process ends; with --force that is no error"}
+	err = a.delete(id, force)
+	if force && errors.Is(err, container.ErrNotExist) {
+		return 0, nil
 	}
-	return 0, nil
+	return 0, err
+}
+
+// delete forgets a container and removes what it left on the host. What a
+// process of it left running without a pid namespace ends with it.
+func (a *app) delete(id string, force bool) error {
+	c, status, err := a.open(id)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	if status != container.Stopped && !force {
+		return hinted(fmt.Errorf("container %s is %s: only a stopped one can be deleted", id, status), "nsboot delete --force "+id+" kills it first")
+	}
+	if err := container.Kill(&c.State); err != nil {
+		return fmt.Errorf("container %s: %w", id, err)
+	}
+	if err := a.sweep(&c.State); err != nil {
+		return fmt.Errorf("container %s: %w", id, err)
+	}
+	return c.Remove()
 }

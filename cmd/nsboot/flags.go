@@ -3,18 +3,20 @@ package main
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 
+	"github.com/nsboot/nsboot/internal/container"
 	"github.com/nsboot/nsboot/nsmount"
 	"github.com/spf13/pflag"
 )
 
 // globals are the flags that stand before the command.
 type globals struct {
-	profile, overlay, tmp, log, logFormat string
-	ignore                                []string
-	debug, version, help                  bool
+	root, profile, overlay, tmp, log, logFormat string
+	ignore                                      []string
+	debug, version, help                        bool
 }
 
 // newFlags makes an empty flag set. Flags may stand before or after other
@@ -29,6 +31,7 @@ func newFlags(name string) *pflag.FlagSet {
 func (g *globals) flags() *pflag.FlagSet {
 	fs := newFlags("nsboot")
 	fs.SetInterspersed(false)
+	fs.StringVar(&g.root, "root", "", "directory of the containers' states (default /run/nsboot, or below XDG_RUNTIME_DIR)")
 	fs.StringVar(&g.profile, "profile", nsmount.DefaultProfile, "whose rules: "+strings.Join(nsmount.ProfileNames(), ", "))
 	fs.StringVar(&g.overlay, "overlay", "none", "throwaway layer: none, root or all, then :memory or :dir=/ABS, then ,size=N")
 	fs.StringVar(&g.tmp, "tmp", "auto", "/tmp: auto (the profile's rule), tmpfs (always one) or rootfs (never)")
@@ -90,4 +93,20 @@ func (a *app) parseCommand(fs *pflag.FlagSet, args []string) (help bool, err err
 		return false, flagError("nsboot "+fs.Name(), err)
 	}
 	return false, nil
+}
+
+// store is where containers are recorded.
+func (g *globals) store() container.Store {
+	if g.root != "" {
+		return container.Store{Root: g.root}
+	}
+	return container.Store{Root: filepath.Dir(nsmount.DefaultStateDir())}
+}
+
+// stubsDir is where mount points made on the host are journalled.
+func (g *globals) stubsDir() string {
+	if g.root == "" {
+		return "" // nsmount's default
+	}
+	return filepath.Join(g.root, "stubs")
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/nsboot/nsboot/internal/config"
+	"github.com/nsboot/nsboot/internal/container"
 	"github.com/nsboot/nsboot/nsmount"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
@@ -126,15 +127,10 @@ func dropIgnored(spec *specs.Spec) {
 	spec.Linux.Namespaces = kept
 }
 
-// checkID refuses what could not be a file name: later it is one.
+// checkID refuses what could not be a container's ID.
 func checkID(id string) error {
-	if id == "" || len(id) > 1024 || id[0] == '.' || id[0] == '-' {
-		return &usageError{msg: fmt.Sprintf("ID %q", id), hint: "letters, digits, and - _ . + not in front"}
-	}
-	for _, r := range id {
-		if !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.+-", r) {
-			return &usageError{msg: fmt.Sprintf("ID %q: %q is not allowed in an ID", id, r), hint: "letters, digits, and - _ . + not in front"}
-		}
+	if err := container.CheckID(id); err != nil {
+		return &usageError{msg: err.Error()}
 	}
 	return nil
 }
@@ -173,18 +169,25 @@ func replay(b *bundle, file string) (*nsmount.Plan, error) {
 	return plan, nil
 }
 
-// boot runs the bundle. It returns only where something is left to do.
-func (a *app) boot(b *bundle, f *runFlags) (int, error) {
+// prepared is all that a boot is made from.
+type prepared struct {
+	plan    *nsmount.Plan
+	process *nsmount.Process
+	opts    nsmount.BootOptions
+}
+
+// prepare compiles the bundle and prints the warnings.
+func (a *app) prepare(b *bundle, f *runFlags) (*prepared, error) {
 	if err := config.CheckProcess(b.spec); err != nil {
-		return 0, err
+		return nil, err
 	}
 	plan, err := a.planOf(b, f.plan)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	process, err := nsmount.CompileProcess(b.spec)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	for _, w := range plan.Warnings {
 		a.log.warning(w.String())
@@ -193,19 +196,29 @@ func (a *app) boot(b *bundle, f *runFlags) (int, error) {
 		a.log.warning(w)
 	}
 	opts := nsmount.BootOptions{PreserveFDs: f.preserve}
+	opts.StateDir = a.global.stubsDir()
 	if f.sourceFDs != "" {
 		if opts.Sources, err = parseFDs(f.sourceFDs); err != nil {
-			return 0, err
+			return nil, err
 		}
 		opts.Target = b.dir
 	}
 	if a.log.debug {
 		opts.Report = a.log.debugf
 	}
-	if os.Geteuid() != 0 {
-		return 0, &usageError{msg: "run: mounting needs root", hint: "sudo nsboot run ..., or inside a user namespace: unshare --user --map-root-user --mount nsboot run ..."}
+	return &prepared{plan, process, opts}, nil
+}
+
+// boot runs the bundle. It returns only where something is left to do.
+func (a *app) boot(b *bundle, f *runFlags) (int, error) {
+	p, err := a.prepare(b, f)
+	if err != nil {
+		return 0, err
 	}
-	return nsmount.Boot(plan, process, opts)
+	if err := needRoot("run"); err != nil {
+		return 0, err
+	}
+	return nsmount.Boot(p.plan, p.process, p.opts)
 }
 
 func parseFDs(list string) ([]int, error) {

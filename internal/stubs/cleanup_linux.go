@@ -27,6 +27,11 @@ func (j *Journal) cleanUp() (clean bool, err error) {
 	if err != nil {
 		return false, fmt.Errorf("%w: %w", errJournal, err)
 	}
+	for _, h := range holders(text) {
+		if h.alive() {
+			return false, errHeld
+		}
+	}
 	for _, e := range entries {
 		if rerr := j.remove(e); rerr != nil && err == nil {
 			err = fmt.Errorf("removing %s: %w", e.Path, rerr)

@@ -17,6 +17,7 @@ import (
 //	nsboot-stubs 1 "/srv/rootfs"
 //	intent TOKEN d SECONDS NANOSECONDS "/data"
 //	made TOKEN d DEV INO SECONDS NANOSECONDS "/data"
+//	holder PID STARTTIME ""
 const (
 	headerWord = "nsboot-stubs"
 	version    = 1
@@ -95,6 +96,24 @@ func parse(text string) ([]entry, error) {
 		return strings.Count(all[i].Path, "/") > strings.Count(all[j].Path, "/")
 	})
 	return all, nil
+}
+
+// holders lists the processes that a journal is held for (see [Journal.HoldFor]).
+func holders(text string) []Holder {
+	var list []Holder
+	for line := range strings.SplitSeq(text, "\n") {
+		head, _, ok := splitPath(line)
+		f := strings.Split(head, " ")
+		if !ok || len(f) != 3 || f[0] != "holder" {
+			continue
+		}
+		pid, err1 := strconv.Atoi(f[1])
+		start, err2 := strconv.ParseUint(f[2], 10, 64)
+		if err1 == nil && err2 == nil {
+			list = append(list, Holder{pid, start})
+		}
+	}
+	return list
 }
 
 // splitPath cuts the quoted path off the end of a line.

@@ -1,0 +1,130 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/nsboot/nsboot/internal/container"
+	"github.com/nsboot/nsboot/nsmount"
+)
+
+// createFlags are the flags of create, and of run --detach.
+type createFlags struct {
+	runFlags
+	pidFile, console string
+	noPivot          bool
+}
+
+func createCommand(a *app, args []string) (int, error) {
+	var f createFlags
+	fs := newFlags("create")
+	fs.StringVarP(&f.bundle, "bundle", "b", ".", "the bundle's directory: config.json is in it")
+	fs.StringVar(&f.pidFile, "pid-file", "", "write the process's pid to FILE")
+	fs.StringVar(&f.plan, "plan", "", "replay the plan recorded in FILE by plan --format json")
+	fs.StringVar(&f.sourceFDs, "source-fds", "", "descriptors of the root and of each bind, in config.json's order: 3,4,5")
+	fs.IntVar(&f.preserve, "preserve-fds", 0, "keep that many descriptors from 3 on open in the process")
+	fs.StringVar(&f.console, "console-socket", "", "refused: this build makes no pty")
+	fs.BoolVar(&f.noPivot, "no-pivot", false, "refused: the root is always switched by pivot_root")
+	fs.Bool("no-new-keyring", false, "accepted: no keyring is ever made")
+	if help, err := a.parseCommand(fs, args); help || err != nil {
+		return 0, err
+	}
+	id, err := oneID(fs)
+	if err != nil {
+		return 0, err
+	}
+	b, err := a.loadBundle(f.bundle)
+	if err != nil {
+		return 0, err
+	}
+	return 0, a.create(id, b, &f)
+}
+
+// create makes a container whose process waits for start.
+func (a *app) create(id string, b *bundle, f *createFlags) error {
+	if err := needRoot("create"); err != nil {
+		return err
+	}
+	switch {
+	case f.noPivot:
+		return &usageError{msg: "--no-pivot: this build switches the root by pivot_root only"}
+	case f.console != "":
+		return &usageError{msg: "--console-socket: this build makes no pty"}
+	case b.spec.Process != nil && b.spec.Process.Terminal:
+		return &usageError{msg: "process.terminal is set: a container that outlives the command has no terminal in this build", hint: "set it to false, or use nsboot run"}
+	}
+	p, err := a.prepare(b, &f.runFlags)
+	if err != nil {
+		return err
+	}
+	c, err := a.global.store().Create(id)
+	if err != nil {
+		return err
+	}
+	c.State = container.State{
+		Version: b.spec.Version, ID: id, Bundle: b.dir, Profile: p.plan.Profile, Created: time.Now().UTC(),
+		Executable: p.process.Args[0], Annotations: b.spec.Annotations,
+	}
+	if err := a.createProcess(c, p, f.pidFile); err != nil {
+		c.Remove()
+		return err
+	}
+	c.Close()
+	return nil
+}
+
+// createProcess boots up to the exec. The record is ahead of what happens, so
+// that whatever a SIGKILL leaves is found by delete.
+func (a *app) createProcess(c *container.Container, p *prepared, pidFile string) error {
+	if err := c.Save(); err != nil {
+		return err
+	}
+	made, err := nsmount.Create(p.plan, p.process, p.opts, nsmount.HoldOptions{
+		StartFIFO: c.StartFIFO(), OutcomeFIFO: c.OutcomeFIFO(),
+		Forked: func(pid int, start uint64) error {
+			c.State.Pid, c.State.StartTime = pid, start
+			return c.Save()
+		},
+	})
+	if err != nil {
+		return err
+	}
+	c.State.Stubs, c.State.Ready = made.Stubs, true
+	if c.State.MountNS, err = container.MountNS(made.Pid); err == nil {
+		err = c.Save()
+	}
+	if err == nil && pidFile != "" {
+		err = writeFile(pidFile, strconv.Itoa(made.Pid))
+	}
+	if err != nil {
+		container.Kill(&c.State)
+		a.sweep(&c.State)
+	}
+	return err
+}
+
+// writeFile replaces a file at once: whoever waits for it never reads half.
+func writeFile(name, text string) error {
+	tmp := filepath.Join(filepath.Dir(name), "."+filepath.Base(name)+"."+strconv.Itoa(os.Getpid()))
+	if err := os.WriteFile(tmp, []byte(text), 0o644); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	if err := os.Rename(tmp, name); err != nil {
+		os.Remove(tmp)
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	return nil
+}
+
+// sweep removes the mount points that a dead container has left on the host.
+func (a *app) sweep(state *container.State) error {
+	for _, base := range state.Stubs {
+		if err := nsmount.SweepStubs(a.global.stubsDir(), base); err != nil {
+			return err
+		}
+	}
+	return nil
+}

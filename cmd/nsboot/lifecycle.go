@@ -1,0 +1,170 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/nsboot/nsboot/internal/container"
+	"github.com/nsboot/nsboot/nsmount"
+	"github.com/spf13/pflag"
+	"golang.org/x/sys/unix"
+)
+
+// oneID takes a command's only argument.
+func oneID(fs *pflag.FlagSet) (string, error) {
+	if fs.NArg() != 1 {
+		return "", &usageError{msg: fmt.Sprintf("%s: %d arguments, one is needed: the ID", fs.Name(), fs.NArg()), hint: "nsboot list shows the containers there are"}
+	}
+	return fs.Arg(0), checkID(fs.Arg(0))
+}
+
+// open locks a container and says what it is doing.
+func (a *app) open(id string) (*container.Container, container.Status, error) {
+	c, err := a.global.store().Open(id)
+	if err != nil {
+		return nil, "", err
+	}
+	return c, c.State.Status(container.Facts{Alive: container.Alive(c.State.Pid, c.State.StartTime)}), nil
+}
+
+func startCommand(a *app, args []string) (int, error) {
+	fs := newFlags("start")
+	if help, err := a.parseCommand(fs, args); help || err != nil {
+		return 0, err
+	}
+	id, err := oneID(fs)
+	if err != nil {
+		return 0, err
+	}
+	return 0, a.start(id)
+}
+
+// start lets a created container's process go.
+func (a *app) start(id string) error {
+	c, status, err := a.open(id)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	if status != container.CreatedS {
+		return fmt.Errorf("container %s is %s: only a created one can be started", id, status)
+	}
+	c.State.Started = true // ahead of it: after a SIGKILL here it may be running
+	if err := c.Save(); err != nil {
+		return err
+	}
+	if err := nsmount.Start(c.StartFIFO(), c.OutcomeFIFO(), c.State.Executable); err != nil {
+		return fmt.Errorf("container %s: %w", id, err)
+	}
+	return nil
+}
+
+// stateJSON is what runtime-spec says a state is.
+type stateJSON struct {
+	Version     string            `json:"ociVersion"`
+	ID          string            `json:"id"`
+	Status      container.Status  `json:"status"`
+	Pid         int               `json:"pid"`
+	Bundle      string            `json:"bundle"`
+	Created     string            `json:"created,omitempty"`
+	Profile     string            `json:"profile,omitempty"`
+	Annotations map[string]string `json:"annotations,omitempty"`
+}
+
+// shown is a container's state as a person or a client sees it.
+func (a *app) shown(s *container.State) stateJSON {
+	status := s.Status(a.global.store().Facts(s))
+	out := stateJSON{Version: s.Version, ID: s.ID, Status: status, Bundle: s.Bundle, Profile: s.Profile, Annotations: s.Annotations}
+	if status != container.Stopped {
+		out.Pid = s.Pid
+	}
+	if !s.Created.IsZero() {
+		out.Created = s.Created.Format("2006-01-02T15:04:05.999999999Z07:00")
+	}
+	return out
+}
+
+func stateCommand(a *app, args []string) (int, error) {
+	fs := newFlags("state")
+	if help, err := a.parseCommand(fs, args); help || err != nil {
+		return 0, err
+	}
+	id, err := oneID(fs)
+	if err != nil {
+		return 0, err
+	}
+	state, err := a.global.store().Read(id)
+	if err != nil {
+		return 0, err
+	}
+	return 0, a.printJSON(a.shown(&state))
+}
+
+func (a *app) printJSON(v any) error {
+	text, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(a.stdout, "%s\n", text)
+	return err
+}
+
+func killCommand(a *app, args []string) (int, error) {
+	var all bool
+	fs := newFlags("kill")
+	fs.BoolVarP(&all, "all", "a", false, "send the signal to all processes of the container")
+	if help, err := a.parseCommand(fs, args); help || err != nil {
+		return 0, err
+	}
+	if fs.NArg() < 1 || fs.NArg() > 2 {
+		return 0, &usageError{msg: fmt.Sprintf("kill: %d arguments: the ID is needed, and a signal if it is not TERM", fs.NArg()), hint: "nsboot kill ID KILL"}
+	}
+	sig := unix.SIGTERM
+	if fs.NArg() == 2 {
+		var err error
+		if sig, err = parseSignal(fs.Arg(1)); err != nil {
+			return 0, err
+		}
+	}
+	return 0, a.kill(fs.Arg(0), sig, all)
+}
+
+// parseSignal takes 15, TERM and SIGTERM.
+func parseSignal(text string) (unix.Signal, error) {
+	if n, err := strconv.Atoi(text); err == nil && n > 0 && n <= 64 {
+		return unix.Signal(n), nil
+	}
+	name := strings.ToUpper(text)
+	if !strings.HasPrefix(name, "SIG") {
+		name = "SIG" + name
+	}
+	if sig := unix.SignalNum(name); sig != 0 {
+		return sig, nil
+	}
+	return 0, &usageError{msg: fmt.Sprintf("unknown signal %q", text), hint: "a number from 1 to 64, or a name: TERM, SIGKILL"}
+}
+
+func (a *app) kill(id string, sig unix.Signal, all bool) error {
+	if err := checkID(id); err != nil {
+		return err
+	}
+	c, status, err := a.open(id)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	if all {
+		return container.SignalAll(&c.State, sig)
+	}
+	if status == container.Stopped {
+		return fmt.Errorf("container %s is not running: it is %s", id, status)
+	}
+	err = container.Signal(&c.State, sig)
+	if errors.Is(err, unix.ESRCH) {
+		return fmt.Errorf("container %s is not running: it is stopped", id)
+	}
+	return err
+}

@@ -1,0 +1,98 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/nsboot/nsboot/internal/container"
+)
+
+func listCommand(a *app, args []string) (int, error) {
+	var quiet bool
+	var format string
+	fs := newFlags("list")
+	fs.BoolVarP(&quiet, "quiet", "q", false, "print the IDs only")
+	fs.StringVarP(&format, "format", "f", "table", "table or json")
+	if help, err := a.parseCommand(fs, args); help || err != nil {
+		return 0, err
+	}
+	states, err := a.global.store().List()
+	if err != nil {
+		return 0, err
+	}
+	list := make([]stateJSON, 0, len(states))
+	for i := range states {
+		list = append(list, a.shown(&states[i]))
+	}
+	switch {
+	case quiet:
+		for _, s := range list {
+			fmt.Fprintln(a.stdout, s.ID)
+		}
+		return 0, nil
+	case format == "json":
+		return 0, a.printJSON(list)
+	case format != "table":
+		return 0, &usageError{msg: "--format=" + format, hint: "table or json"}
+	}
+	w := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "ID\tPID\tSTATUS\tBUNDLE\tCREATED")
+	for _, s := range list {
+		fmt.Fprintf(w, "%s\t%d\t%s\t%s\t%s\n", s.ID, s.Pid, s.Status, s.Bundle, s.Created)
+	}
+	return 0, w.Flush()
+}
+
+func psCommand(a *app, args []string) (int, error) {
+	var format string
+	fs := newFlags("ps")
+	fs.StringVarP(&format, "format", "f", "table", "table or json")
+	if help, err := a.parseCommand(fs, args); help || err != nil {
+		return 0, err
+	}
+	id, err := oneID(fs)
+	if err != nil {
+		return 0, err
+	}
+	state, err := a.global.store().Read(id)
+	if err != nil {
+		return 0, err
+	}
+	pids, err := container.Processes(&state)
+	if err != nil {
+		return 0, err
+	}
+	switch format {
+	case "json":
+		if pids == nil {
+			pids = []int{}
+		}
+		return 0, a.printJSON(pids)
+	case "table":
+	default:
+		return 0, &usageError{msg: "--format=" + format, hint: "table or json"}
+	}
+	w := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "PID\tCOMMAND")
+	for _, pid := range pids {
+		text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/cmdline")
+		if err == nil {
+			fmt.Fprintf(w, "%d\t%s\n", pid, printableLine(string(text)))
+		}
+	}
+	return 0, w.Flush()
+}
+
+// printableLine shows a command line of arguments that end in NUL bytes.
+func printableLine(cmdline string) string {
+	args := strings.Split(strings.TrimSuffix(cmdline, "\x00"), "\x00")
+	for i, arg := range args {
+		if q := strconv.Quote(arg); arg == "" || q != `"`+arg+`"` || strings.Contains(arg, " ") {
+			args[i] = q
+		}
+	}
+	return strings.Join(args, " ")
+}

@@ -1,0 +1,74 @@
+package container
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Status is runtime-spec's word for what a container is doing.
+type Status string
+
+// The statuses of runtime-spec.
+const (
+	Creating Status = "creating"
+	CreatedS Status = "created"
+	Running  Status = "running"
+	Stopped  Status = "stopped"
+)
+
+// State is what is recorded of a container.
+type State struct {
+	Version     string            `json:"ociVersion"`
+	ID          string            `json:"id"`
+	Bundle      string            `json:"bundle"` // absolute
+	Profile     string            `json:"profile"`
+	Created     time.Time         `json:"created"`
+	Ready       bool              `json:"ready"`               // create has ended well
+	Started     bool              `json:"started"`             // start has
+	Pid         int               `json:"pid,omitzero"`        // 0: there is no process yet
+	StartTime   uint64            `json:"startTime,omitzero"`  // of Pid, in clock ticks since the machine's boot
+	MountNS     uint64            `json:"mountNS,omitzero"`    // inode of its mount namespace: what its processes have in common
+	Executable  string            `json:"executable,omitzero"` // process.args[0], for start's messages
+	Stubs       []string          `json:"stubs,omitempty"`     // host directories with mount points of the container
+	Annotations map[string]string `json:"annotations,omitempty"`
+}
+
+// Facts are what the machine says of a recorded container.
+type Facts struct {
+	Alive  bool // the process is there: same pid, same start time, no zombie
+	Locked bool // a command is at work on the container
+}
+
+// Status decides from the record and the facts.
+func (s *State) Status(f Facts) Status {
+	switch {
+	case !s.Ready && f.Locked:
+		return Creating
+	case !f.Alive, !s.Ready:
+		return Stopped // a create that was killed never becomes a container
+	case !s.Started:
+		return CreatedS
+	}
+	return Running
+}
+
+// Errors that a caller branches on.
+var (
+	ErrNotExist = errors.New("does not exist")
+	ErrExist    = errors.New("already exists")
+)
+
+// CheckID refuses what is no file name, or none that a person could type.
+func CheckID(id string) error {
+	if id == "" || len(id) > 1024 || id[0] == '.' || id[0] == '-' {
+		return fmt.Errorf("ID %q: letters, digits and _ . + -, the first no . or -", id)
+	}
+	for _, r := range id {
+		if !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.+-", r) {
+			return fmt.Errorf("ID %q: %q is not allowed: letters, digits and _ . + -", id, r)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,236 @@
+package container
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sort"
+
+	"github.com/nsboot/nsboot/internal/stubs"
+	"golang.org/x/sys/unix"
+)
+
+// Store is where containers are recorded.
+type Store struct{ Root string }
+
+// Container is one container's directory, locked.
+type Container struct {
+	ID    string
+	State State
+	dir   string
+	lock  int
+}
+
+const (
+	stateFile   = "state.json"
+	startFIFO   = "start"
+	outcomeFIFO = "outcome"
+)
+
+func (s Store) base() string          { return filepath.Join(s.Root, "containers") }
+func (s Store) path(id string) string { return filepath.Join(s.base(), id) }
+
+// Create makes the directory of a new container and its FIFOs, and locks it.
+func (s Store) Create(id string) (*Container, error) {
+	if err := CheckID(id); err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(s.base(), 0o700); err != nil {
+		return nil, fmt.Errorf("state directory: %w", err)
+	}
+	dir := s.path(id)
+	err := os.Mkdir(dir, 0o700)
+	if errors.Is(err, os.ErrNotExist) { // the last delete has just removed the empty one
+		if err = os.MkdirAll(s.base(), 0o700); err == nil {
+			err = os.Mkdir(dir, 0o700)
+		}
+	}
+	if errors.Is(err, os.ErrExist) {
+		return nil, fmt.Errorf("container %s: %w", id, ErrExist)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("container %s: %w", id, err)
+	}
+	c, err := lockDir(id, dir)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range []string{startFIFO, outcomeFIFO} {
+		if err := unix.Mkfifo(filepath.Join(dir, name), 0o600); err != nil {
+			c.Remove()
+			return nil, fmt.Errorf("container %s: %s: %w", id, name, err)
+		}
+	}
+	return c, nil
+}
+
+// Open locks an existing container and reads its state. A directory without a
+// state, left by a create that was killed at once, opens with an empty one.
+func (s Store) Open(id string) (*Container, error) {
+	if err := CheckID(id); err != nil {
+		return nil, err
+	}
+	c, err := lockDir(id, s.path(id))
+	if err != nil {
+		return nil, err
+	}
+	state, err := s.read(id)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		c.Close()
+		return nil, err
+	}
+	c.State = state
+	c.State.ID = id
+	return c, nil
+}
+
+// lockDir opens the directory and waits for its lock. Whoever had it may have
+// removed the directory: then it is not the container any more.
+func lockDir(id, dir string) (*Container, error) {
+	fd, err := unix.Open(dir, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if errors.Is(err, unix.ENOENT) {
+		return nil, fmt.Errorf("container %s: %w", id, ErrNotExist)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("container %s: %w", id, err)
+	}
+	for err = unix.Flock(fd, unix.LOCK_EX); errors.Is(err, unix.EINTR); err = unix.Flock(fd, unix.LOCK_EX) {
+	}
+	if err != nil {
+		unix.Close(fd)
+		return nil, fmt.Errorf("container %s: lock: %w", id, err)
+	}
+	var open, named unix.Stat_t
+	if unix.Fstat(fd, &open) != nil || unix.Lstat(dir, &named) != nil || open.Ino != named.Ino || open.Dev != named.Dev {
+		unix.Close(fd)
+		return nil, fmt.Errorf("container %s: %w", id, ErrNotExist)
+	}
+	return &Container{ID: id, dir: dir, lock: fd}, nil
+}
+
+// Read reads a container's state without its lock.
+func (s Store) Read(id string) (State, error) {
+	if err := CheckID(id); err != nil {
+		return State{}, err
+	}
+	state, err := s.read(id)
+	if errors.Is(err, os.ErrNotExist) {
+		if _, derr := os.Stat(s.path(id)); derr != nil {
+			return State{}, fmt.Errorf("container %s: %w", id, ErrNotExist)
+		}
+		return State{ID: id}, nil
+	}
+	return state, err
+}
+
+func (s Store) read(id string) (State, error) {
+	var state State
+	data, err := os.ReadFile(filepath.Join(s.path(id), stateFile))
+	if err != nil {
+		return state, err
+	}
+	if err := json.Unmarshal(data, &state); err != nil {
+		return state, fmt.Errorf("container %s: %s: %w", id, stateFile, err)
+	}
+	return state, nil
+}
+
+// Facts asks the machine about a recorded container. Whoever holds the lock
+// counts as at work, the caller too.
+func (s Store) Facts(state *State) Facts {
+	return Facts{Alive: Alive(state.Pid, state.StartTime), Locked: s.locked(state.ID)}
+}
+
+func (s Store) locked(id string) bool {
+	fd, err := unix.Open(s.path(id), unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return false
+	}
+	defer unix.Close(fd)
+	return errors.Is(unix.Flock(fd, unix.LOCK_SH|unix.LOCK_NB), unix.EWOULDBLOCK)
+}
+
+// Alive reports whether the process of that pid and start time runs.
+func Alive(pid int, startTime uint64) bool {
+	if pid <= 0 {
+		return false
+	}
+	start, letter, err := stubs.ProcessStart(pid)
+	return err == nil && start == startTime && letter != 'Z' && letter != 'X'
+}
+
+// List reads all containers, sorted by ID. One that vanishes meanwhile is left out.
+func (s Store) List() ([]State, error) {
+	entries, err := os.ReadDir(s.base())
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("state directory: %w", err)
+	}
+	var list []State
+	for _, e := range entries {
+		state, err := s.Read(e.Name())
+		if errors.Is(err, ErrNotExist) || CheckID(e.Name()) != nil {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, state)
+	}
+	sort.Slice(list, func(i, j int) bool { return list[i].ID < list[j].ID })
+	return list, nil
+}
+
+// StartFIFO is the path by which the process waits to be started.
+func (c *Container) StartFIFO() string { return filepath.Join(c.dir, startFIFO) }
+
+// OutcomeFIFO is the path by which it tells how that went.
+func (c *Container) OutcomeFIFO() string { return filepath.Join(c.dir, outcomeFIFO) }
+
+// Save replaces the recorded state at once.
+func (c *Container) Save() error {
+	data, err := json.Marshal(&c.State)
+	if err != nil {
+		return err
+	}
+	tmp := filepath.Join(c.dir, "."+stateFile)
+	if err := os.WriteFile(tmp, data, 0o600); err != nil {
+		return fmt.Errorf("container %s: %w", c.ID, err)
+	}
+	if err := os.Rename(tmp, filepath.Join(c.dir, stateFile)); err != nil {
+		return fmt.Errorf("container %s: %w", c.ID, err)
+	}
+	return nil
+}
+
+// Remove forgets the container and gives up its lock. Only the files that are
+// known are removed: the directory holds nothing else.
+func (c *Container) Remove() error {
+	defer c.Close()
+	for _, name := range []string{startFIFO, outcomeFIFO, stateFile, "." + stateFile} {
+		if err := os.Remove(filepath.Join(c.dir, name)); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("container %s: %w", c.ID, err)
+		}
+	}
+	if err := os.Remove(c.dir); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("container %s: %w", c.ID, err)
+	}
+	// Nothing stays where this was the last one.
+	base := filepath.Dir(c.dir)
+	if root := filepath.Dir(base); os.Remove(base) == nil && filepath.Base(root) == "nsboot" {
+		os.Remove(root)
+	}
+	return nil
+}
+
+// Close gives up the lock.
+func (c *Container) Close() {
+	if c.lock >= 0 {
+		unix.Close(c.lock)
+		c.lock = -1
+	}
+}
