@@ -43,6 +43,24 @@ func capabilityList(set uint64) string {
 	return strings.Join(names, ", ")
 }
 
+// AddCapability gives the process a capability, by its name with or without
+// CAP_, in the bounding, permitted and effective sets.
+func (p *Process) AddCapability(name string) error {
+	bit := slices.Index(capabilityNames[:], strings.TrimPrefix(strings.ToUpper(name), "CAP_"))
+	if bit < 0 {
+		return fmt.Errorf("%q: no such capability", name)
+	}
+	var c Capabilities
+	if p.Capabilities != nil {
+		c = *p.Capabilities
+	}
+	c.Bounding |= 1 << bit
+	c.Permitted |= 1 << bit
+	c.Effective |= 1 << bit
+	p.Capabilities = &c
+	return nil
+}
+
 // compileCapabilities turns names into sets. runtime-spec has a runtime warn
 // of what the kernel cannot grant: an unknown name, and a capability that one
 // set has without the set that the kernel takes it from. Those are left out,

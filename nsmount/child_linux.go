@@ -41,6 +41,11 @@ type script struct {
 	poll      unix.PollFd // on parentFD
 	zero      unix.Timespec
 
+	// joins are namespaces of a running container; detached says that the
+	// process outlives nsboot from exec on.
+	joins    []scriptJoin
+	detached bool
+
 	// A held process waits once more, all but executed, for somebody to start
 	// it: startFD is what it reads from, outcomeFD where it tells of a failure.
 	hold      bool
@@ -68,6 +73,10 @@ type script struct {
 	cwd    [unix.PathMax]byte // what getcwd answers
 	record record
 }
+
+// scriptJoin is a namespace to join: by the child, which is single-threaded, as
+// joining a mount namespace wants it.
+type scriptJoin struct{ fd, flag uintptr }
 
 type scriptRlimit struct {
 	resource uintptr
@@ -100,6 +109,7 @@ const (
 	stageHeld                     // news: all is done but exec
 	stageHold
 	stageMessage
+	stageJoin
 	stageCloseRange
 	stagePreserve
 	stageCwd

@@ -69,6 +69,11 @@ func (l *launcher) launchError(r record) error {
 		e.Stage = "set process.noNewPrivileges"
 	case stageDeathSignal:
 		e.Stage = "follow the parent's death"
+	case stageJoin:
+		e.Stage = "join a namespace of the container"
+		if int(r.arg) < len(joinedTypes) {
+			e.Stage = "join the container's " + joinedTypes[r.arg] + " namespace"
+		}
 	case stageHold:
 		e.Stage = "wait to be started"
 	case stageExec:

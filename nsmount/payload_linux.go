@@ -23,6 +23,11 @@ import (
 func becomePayload(s *script, child bool) {
 	r := &s.record
 	*r = record{}
+	for i := range s.joins {
+		if r.fails(stageJoin, int32(i), syscallErrno(unix.SYS_SETNS, s.joins[i].fd, s.joins[i].flag, 0, 0)) {
+			return
+		}
+	}
 	if inheritOnly(s, child); r.errno != 0 {
 		return
 	}
@@ -74,6 +79,11 @@ func becomePayload(s *script, child bool) {
 		if holdOn(s); r.errno != 0 {
 			return
 		}
+	case s.detached:
+		if r.fails(stageDeathSignal, 0, syscallErrno(unix.SYS_PRCTL, unix.PR_SET_PDEATHSIG, 0, 0, 0)) {
+			return
+		}
+		runtimeAfterForkInChild()
 	case child:
 		// The kernel forgets the death signal when credentials change.
 		if r.fails(stageDeathSignal, 0, dieWithParent(s)) {

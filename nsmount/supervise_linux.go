@@ -68,7 +68,7 @@ func (l *launcher) fork(newPID, wantProc bool) error {
 // exec, forbids that.
 func (l *launcher) clone(flags uintptr) (uintptr, syscall.Errno) {
 	joins := func(ns Namespace) bool { return ns.Type == "pid" && ns.Path != "" }
-	if slices.ContainsFunc(l.p.Namespaces, joins) {
+	if len(l.s.joins) > 0 || slices.ContainsFunc(l.p.Namespaces, joins) {
 		if was, err := unix.PrctlRetInt(unix.PR_GET_DUMPABLE, 0, 0, 0, 0); err == nil && was == 1 {
 			if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err == nil {
 				defer unix.Prctl(unix.PR_SET_DUMPABLE, 1, 0, 0, 0)

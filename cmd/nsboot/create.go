@@ -1,9 +1,11 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"time"
 
@@ -64,9 +66,14 @@ func (a *app) create(id string, b *bundle, f *createFlags) error {
 	if err != nil {
 		return err
 	}
+	process, err := json.Marshal(p.process)
+	if err != nil {
+		c.Remove()
+		return err
+	}
 	c.State = container.State{
 		Version: b.spec.Version, ID: id, Bundle: b.dir, Profile: p.plan.Profile, Created: time.Now().UTC(),
-		Executable: p.process.Args[0], Annotations: b.spec.Annotations,
+		Executable: p.process.Args[0], Process: process, Annotations: b.spec.Annotations,
 	}
 	if err := a.createProcess(c, p, f.pidFile); err != nil {
 		c.Remove()
@@ -76,10 +83,37 @@ func (a *app) create(id string, b *bundle, f *createFlags) error {
 	return nil
 }
 
+// places lists the directories that mount points may be made in: more than will
+// be, but known beforehand.
+func (p *prepared) places() (dirs []string) {
+	for i := range p.plan.Steps {
+		s := &p.plan.Steps[i]
+		if s.Op != nsmount.OpRoot && s.Op != nsmount.OpBind {
+			continue
+		}
+		if st, err := os.Stat(s.Source); err == nil && st.IsDir() && !slices.Contains(dirs, s.Source) {
+			dirs = append(dirs, s.Source)
+		}
+	}
+	for _, fd := range p.opts.Sources {
+		if dir, err := os.Readlink("/proc/self/fd/" + strconv.Itoa(fd)); err == nil {
+			dirs = append(dirs, dir)
+		}
+	}
+	return dirs
+}
+
 // createProcess boots up to the exec. The record is ahead of what happens, so
 // that whatever a SIGKILL leaves is found by delete.
 func (a *app) createProcess(c *container.Container, p *prepared, pidFile string) error {
-	if err := c.Save(); err != nil {
+	plan, err := json.MarshalIndent(p.plan, "", "  ")
+	if err == nil {
+		err = c.SavePlan(plan)
+	}
+	if err == nil {
+		err = c.Save()
+	}
+	if err != nil {
 		return err
 	}
 	made, err := nsmount.Create(p.plan, p.process, p.opts, nsmount.HoldOptions{

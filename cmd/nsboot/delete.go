@@ -28,7 +28,7 @@ func deleteCommand(a *app, args []string) (int, error) {
 // delete forgets a container and removes what it left on the host. What a
 // process of it left running without a pid namespace ends with it.
 func (a *app) delete(id string, force bool) error {
-	c, status, err := a.open(id)
+	c, status, err := a.openForce(id, force)
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/nsboot/nsboot/internal/container"
 	"github.com/nsboot/nsboot/nsmount"
@@ -23,11 +24,17 @@ func oneID(fs *pflag.FlagSet) (string, error) {
 
 // open locks a container and says what it is doing.
 func (a *app) open(id string) (*container.Container, container.Status, error) {
-	c, err := a.global.store().Open(id)
+	return a.openForce(id, false)
+}
+
+// openForce is open; with force a state that makes no sense is no error.
+func (a *app) openForce(id string, force bool) (*container.Container, container.Status, error) {
+	store := a.global.store()
+	c, err := store.Open(id, force)
 	if err != nil {
 		return nil, "", err
 	}
-	return c, c.State.Status(container.Facts{Alive: container.Alive(c.State.Pid, c.State.StartTime)}), nil
+	return c, c.State.Status(store.FactsLocked(&c.State)), nil
 }
 
 func startCommand(a *app, args []string) (int, error) {
@@ -52,11 +59,8 @@ func (a *app) start(id string) error {
 	if status != container.CreatedS {
 		return fmt.Errorf("container %s is %s: only a created one can be started", id, status)
 	}
-	c.State.Started = true // ahead of it: after a SIGKILL here it may be running
-	if err := c.Save(); err != nil {
-		return err
-	}
 	if err := nsmount.Start(c.StartFIFO(), c.OutcomeFIFO(), c.State.Executable); err != nil {
+		container.AwaitEnd(&c.State, time.Second) // it has told why, and ends
 		return fmt.Errorf("container %s: %w", id, err)
 	}
 	return nil
@@ -88,12 +92,21 @@ func (a *app) shown(s *container.State) stateJSON {
 }
 
 func stateCommand(a *app, args []string) (int, error) {
+	var plan bool
 	fs := newFlags("state")
+	fs.BoolVar(&plan, "plan", false, "print the plan that the container was made from, as plan --format json does")
 	if help, err := a.parseCommand(fs, args); help || err != nil {
 		return 0, err
 	}
 	id, err := oneID(fs)
 	if err != nil {
+		return 0, err
+	}
+	if plan {
+		text, err := a.global.store().Plan(id)
+		if err == nil {
+			_, err = fmt.Fprintf(a.stdout, "%s\n", text)
+		}
 		return 0, err
 	}
 	state, err := a.global.store().Read(id)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -19,10 +20,7 @@ func listCommand(a *app, args []string) (int, error) {
 	if help, err := a.parseCommand(fs, args); help || err != nil {
 		return 0, err
 	}
-	states, err := a.global.store().List()
-	if err != nil {
-		return 0, err
-	}
+	states, unread := a.global.store().List()
 	list := make([]stateJSON, 0, len(states))
 	for i := range states {
 		list = append(list, a.shown(&states[i]))
@@ -32,9 +30,9 @@ func listCommand(a *app, args []string) (int, error) {
 		for _, s := range list {
 			fmt.Fprintln(a.stdout, s.ID)
 		}
-		return 0, nil
+		return 0, unread
 	case format == "json":
-		return 0, a.printJSON(list)
+		return 0, errors.Join(a.printJSON(list), unread)
 	case format != "table":
 		return 0, &usageError{msg: "--format=" + format, hint: "table or json"}
 	}
@@ -43,7 +41,7 @@ func listCommand(a *app, args []string) (int, error) {
 	for _, s := range list {
 		fmt.Fprintf(w, "%s\t%d\t%s\t%s\t%s\n", s.ID, s.Pid, s.Status, s.Bundle, s.Created)
 	}
-	return 0, w.Flush()
+	return 0, errors.Join(w.Flush(), unread)
 }
 
 func psCommand(a *app, args []string) (int, error) {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"strconv"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -24,19 +25,36 @@ func Signal(state *State, sig unix.Signal) error {
 	return unix.PidfdSendSignal(fd, sig, nil, 0)
 }
 
-// MountNS returns the inode of a process's mount namespace.
+// firstInode is the lowest inode number of a namespace. The kernel's unique ids
+// count from 1, so the two never meet.
+const firstInode = 0xf0000000
+
+// MountNS identifies a process's mount namespace: by the kernel's unique id, or,
+// before Linux 6.11, by the inode number, which another namespace has once the
+// last process of this one has ended.
 func MountNS(pid int) (uint64, error) {
+	fd, err := unix.Open("/proc/"+strconv.Itoa(pid)+"/ns/mnt", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return 0, err
+	}
+	defer unix.Close(fd)
+	var id uint64
+	if _, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), unix.NS_GET_MNTNS_ID, uintptr(unsafe.Pointer(&id))); errno == 0 {
+		return id, nil
+	}
 	var st unix.Stat_t
-	if err := unix.Stat("/proc/"+strconv.Itoa(pid)+"/ns/mnt", &st); err != nil {
+	if err := unix.Fstat(fd, &st); err != nil {
 		return 0, err
 	}
 	return st.Ino, nil
 }
 
 // Processes lists the pids of all processes of the container: those in its
-// mount namespace, which every container has to itself.
+// mount namespace, which every container has to itself. Where the namespace is
+// known by an inode number only, there are none once the container's own process
+// has ended: the number may be another container's by then.
 func Processes(state *State) ([]int, error) {
-	if state.MountNS == 0 {
+	if state.MountNS == 0 || state.MountNS >= firstInode && !Alive(state.Pid, state.StartTime) {
 		return nil, nil
 	}
 	entries, err := os.ReadDir("/proc")
@@ -83,10 +101,11 @@ func SignalAll(state *State, sig unix.Signal) error {
 // parents' reaping is not waited for.
 func Kill(state *State) error {
 	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
-		if err := Signal(state, unix.SIGKILL); err != nil && !errors.Is(err, unix.ESRCH) {
+		// Its own process last: as long as that lives, the namespace is its.
+		if err := SignalAll(state, unix.SIGKILL); err != nil {
 			return err
 		}
-		if err := SignalAll(state, unix.SIGKILL); err != nil {
+		if err := Signal(state, unix.SIGKILL); err != nil && !errors.Is(err, unix.ESRCH) {
 			return err
 		}
 		pids, err := Processes(state)
@@ -96,5 +115,12 @@ func Kill(state *State) error {
 		if time.Now().After(deadline) {
 			return fmt.Errorf("processes %v do not die: %w", pids, unix.ETIMEDOUT)
 		}
+	}
+}
+
+// AwaitEnd waits at most that long for the container's own process to end.
+func AwaitEnd(state *State, most time.Duration) {
+	for deadline := time.Now().Add(most); Alive(state.Pid, state.StartTime) && time.Now().Before(deadline); {
+		time.Sleep(time.Millisecond)
 	}
 }

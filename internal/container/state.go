@@ -1,6 +1,7 @@
 package container
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -26,29 +27,32 @@ type State struct {
 	Profile     string            `json:"profile"`
 	Created     time.Time         `json:"created"`
 	Ready       bool              `json:"ready"`               // create has ended well
-	Started     bool              `json:"started"`             // start has
 	Pid         int               `json:"pid,omitzero"`        // 0: there is no process yet
 	StartTime   uint64            `json:"startTime,omitzero"`  // of Pid, in clock ticks since the machine's boot
-	MountNS     uint64            `json:"mountNS,omitzero"`    // inode of its mount namespace: what its processes have in common
+	MountNS     uint64            `json:"mountNS,omitzero"`    // its mount namespace (see MountNS): what its processes have in common
 	Executable  string            `json:"executable,omitzero"` // process.args[0], for start's messages
-	Stubs       []string          `json:"stubs,omitempty"`     // host directories with mount points of the container
+	Stubs       []string          `json:"stubs,omitempty"`     // host directories that may hold mount points of the container
+	Process     json.RawMessage   `json:"process,omitempty"`   // what exec takes over, where it is not told otherwise
 	Annotations map[string]string `json:"annotations,omitempty"`
 }
 
 // Facts are what the machine says of a recorded container.
 type Facts struct {
-	Alive  bool // the process is there: same pid, same start time, no zombie
-	Locked bool // a command is at work on the container
+	Alive   bool // the process is there: same pid, same start time, no zombie
+	Waiting bool // somebody reads the start FIFO: the process, until it is started
+	Locked  bool // a command is at work on the container
 }
 
-// Status decides from the record and the facts.
+// Status decides from the record and the facts. Whether the process has been
+// started is asked of the process itself: a start that was killed may have come
+// to that, or not.
 func (s *State) Status(f Facts) Status {
 	switch {
-	case !s.Ready && f.Locked:
-		return Creating
-	case !f.Alive, !s.Ready:
-		return Stopped // a create that was killed never becomes a container
-	case !s.Started:
+	case !s.Ready && (f.Locked || f.Alive):
+		return Creating // a create that was killed never becomes more than this
+	case !s.Ready, !f.Alive:
+		return Stopped
+	case f.Waiting:
 		return CreatedS
 	}
 	return Running
@@ -58,6 +62,7 @@ func (s *State) Status(f Facts) Status {
 var (
 	ErrNotExist = errors.New("does not exist")
 	ErrExist    = errors.New("already exists")
+	ErrCorrupt  = errors.New("not a state")
 )
 
 // CheckID refuses what is no file name, or none that a person could type.

@@ -27,26 +27,37 @@ const (
 	stateFile   = "state.json"
 	startFIFO   = "start"
 	outcomeFIFO = "outcome"
+	planFile    = "plan.json"
 )
 
 func (s Store) base() string          { return filepath.Join(s.Root, "containers") }
 func (s Store) path(id string) string { return filepath.Join(s.base(), id) }
+
+// maxTries bounds the loops that only other commands' work keeps going.
+const maxTries = 1000
 
 // Create makes the directory of a new container and its FIFOs, and locks it.
 func (s Store) Create(id string) (*Container, error) {
 	if err := CheckID(id); err != nil {
 		return nil, err
 	}
+	for range maxTries {
+		c, err := s.tryCreate(id)
+		if !errors.Is(err, os.ErrNotExist) && !errors.Is(err, ErrNotExist) {
+			return c, err
+		}
+	}
+	return nil, fmt.Errorf("container %s: removed again and again by other commands: %w", id, unix.EAGAIN)
+}
+
+// tryCreate fails with one of the two ErrNotExist where another command has
+// removed the empty directory of all containers, or this one before it was locked.
+func (s Store) tryCreate(id string) (*Container, error) {
 	if err := os.MkdirAll(s.base(), 0o700); err != nil {
 		return nil, fmt.Errorf("state directory: %w", err)
 	}
 	dir := s.path(id)
 	err := os.Mkdir(dir, 0o700)
-	if errors.Is(err, os.ErrNotExist) { // the last delete has just removed the empty one
-		if err = os.MkdirAll(s.base(), 0o700); err == nil {
-			err = os.Mkdir(dir, 0o700)
-		}
-	}
 	if errors.Is(err, os.ErrExist) {
 		return nil, fmt.Errorf("container %s: %w", id, ErrExist)
 	}
@@ -67,8 +78,9 @@ func (s Store) Create(id string) (*Container, error) {
 }
 
 // Open locks an existing container and reads its state. A directory without a
-// state, left by a create that was killed at once, opens with an empty one.
-func (s Store) Open(id string) (*Container, error) {
+// state, left by a create that was killed at once, opens with an empty one. With
+// force so does one whose state makes no sense, which else is ErrCorrupt.
+func (s Store) Open(id string, force bool) (*Container, error) {
 	if err := CheckID(id); err != nil {
 		return nil, err
 	}
@@ -77,7 +89,7 @@ func (s Store) Open(id string) (*Container, error) {
 		return nil, err
 	}
 	state, err := s.read(id)
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
+	if err != nil && !errors.Is(err, os.ErrNotExist) && !(force && errors.Is(err, ErrCorrupt)) {
 		c.Close()
 		return nil, err
 	}
@@ -132,15 +144,34 @@ func (s Store) read(id string) (State, error) {
 		return state, err
 	}
 	if err := json.Unmarshal(data, &state); err != nil {
-		return state, fmt.Errorf("container %s: %s: %w", id, stateFile, err)
+		return State{}, fmt.Errorf("container %s: %s: %w: %w", id, stateFile, ErrCorrupt, err)
 	}
+	state.ID = id
 	return state, nil
 }
 
 // Facts asks the machine about a recorded container. Whoever holds the lock
 // counts as at work, the caller too.
 func (s Store) Facts(state *State) Facts {
-	return Facts{Alive: Alive(state.Pid, state.StartTime), Locked: s.locked(state.ID)}
+	f := s.FactsLocked(state)
+	f.Locked = s.locked(state.ID)
+	return f
+}
+
+// FactsLocked is Facts for whoever has the lock.
+func (s Store) FactsLocked(state *State) Facts {
+	return Facts{Alive: Alive(state.Pid, state.StartTime), Waiting: s.waiting(state.ID)}
+}
+
+// waiting reports whether the start FIFO has a reader: a created process keeps
+// it open, and loses it in exec.
+func (s Store) waiting(id string) bool {
+	fd, err := unix.Open(filepath.Join(s.path(id), startFIFO), unix.O_WRONLY|unix.O_NONBLOCK|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return false
+	}
+	unix.Close(fd)
+	return true
 }
 
 func (s Store) locked(id string) bool {
@@ -161,7 +192,8 @@ func Alive(pid int, startTime uint64) bool {
 	return err == nil && start == startTime && letter != 'Z' && letter != 'X'
 }
 
-// List reads all containers, sorted by ID. One that vanishes meanwhile is left out.
+// List reads all containers, sorted by ID. One that vanishes meanwhile is left
+// out. An error may come with a list: of those that could be read.
 func (s Store) List() ([]State, error) {
 	entries, err := os.ReadDir(s.base())
 	if errors.Is(err, os.ErrNotExist) {
@@ -171,18 +203,20 @@ func (s Store) List() ([]State, error) {
 		return nil, fmt.Errorf("state directory: %w", err)
 	}
 	var list []State
+	var errs []error
 	for _, e := range entries {
 		state, err := s.Read(e.Name())
 		if errors.Is(err, ErrNotExist) || CheckID(e.Name()) != nil {
 			continue
 		}
 		if err != nil {
-			return nil, err
+			errs = append(errs, err)
+			continue
 		}
 		list = append(list, state)
 	}
 	sort.Slice(list, func(i, j int) bool { return list[i].ID < list[j].ID })
-	return list, nil
+	return list, errors.Join(errs...)
 }
 
 // StartFIFO is the path by which the process waits to be started.
@@ -197,21 +231,40 @@ func (c *Container) Save() error {
 	if err != nil {
 		return err
 	}
-	tmp := filepath.Join(c.dir, "."+stateFile)
+	return c.write(stateFile, data)
+}
+
+// SavePlan records the plan that the container is made from.
+func (c *Container) SavePlan(data []byte) error { return c.write(planFile, data) }
+
+func (c *Container) write(name string, data []byte) error {
+	tmp := filepath.Join(c.dir, "."+name)
 	if err := os.WriteFile(tmp, data, 0o600); err != nil {
 		return fmt.Errorf("container %s: %w", c.ID, err)
 	}
-	if err := os.Rename(tmp, filepath.Join(c.dir, stateFile)); err != nil {
+	if err := os.Rename(tmp, filepath.Join(c.dir, name)); err != nil {
 		return fmt.Errorf("container %s: %w", c.ID, err)
 	}
 	return nil
+}
+
+// Plan reads the recorded plan.
+func (s Store) Plan(id string) ([]byte, error) {
+	if err := CheckID(id); err != nil {
+		return nil, err
+	}
+	data, err := os.ReadFile(filepath.Join(s.path(id), planFile))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("container %s: %w", id, ErrNotExist)
+	}
+	return data, err
 }
 
 // Remove forgets the container and gives up its lock. Only the files that are
 // known are removed: the directory holds nothing else.
 func (c *Container) Remove() error {
 	defer c.Close()
-	for _, name := range []string{startFIFO, outcomeFIFO, stateFile, "." + stateFile} {
+	for _, name := range []string{startFIFO, outcomeFIFO, planFile, "." + planFile, stateFile, "." + stateFile} {
 		if err := os.Remove(filepath.Join(c.dir, name)); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return fmt.Errorf("container %s: %w", c.ID, err)
 		}

@@ -1,0 +1,130 @@
+package nsmount
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"strconv"
+
+	"github.com/nsboot/nsboot/internal/stubs"
+	"github.com/nsboot/nsboot/pathres"
+	"golang.org/x/sys/unix"
+)
+
+// Target is a running container that another process is to join.
+type Target struct {
+	Pid       int    // of any process of it, as the caller sees it
+	StartTime uint64 // of that process: a recycled pid is not joined
+	Profile   string // whose rules find the executable
+}
+
+// ExecOptions are the choices of one Exec.
+type ExecOptions struct {
+	PreserveFDs int
+
+	// Detached, if not nil, is told the new process's pid once it has been
+	// executed; Exec then returns at once and the process outlives the caller.
+	Detached func(pid int) error
+}
+
+// joinedTypes are the namespaces that Exec's child joins itself, in order: the
+// mount namespace last, for it changes what paths mean. The pid namespace is
+// joined by the parent, for it shows only in children.
+var joinedTypes = [...]string{"cgroup", "ipc", "uts", "net", "mnt"}
+
+// Exec runs p in the container t: in its namespaces and its root, with the
+// executable found by its profile (section 5). It returns p's exit code, or 128
+// plus the signal that ended it.
+//
+// Until it executes, the new process is nsboot's raw child: it is not dumpable
+// and keeps no descriptor open that the container could take (CVE-2019-5736,
+// CVE-2024-21626). Like Boot, Exec locks its goroutine to the thread, for good.
+func Exec(t Target, p *Process, o ExecOptions) (code int, err error) {
+	runtime.LockOSThread()
+	profile, err := ProfileByName(t.Profile)
+	if err != nil {
+		return 0, err
+	}
+	l, err := newLauncher(p, o.PreserveFDs)
+	if err != nil {
+		return 0, err
+	}
+	l.s.detached = o.Detached != nil
+	fds, err := l.openTarget(t)
+	defer func() {
+		for _, fd := range fds {
+			unix.Close(fd)
+		}
+	}()
+	if err != nil {
+		return 0, fmt.Errorf("the container's process %d: %w", t.Pid, err)
+	}
+	root := pathres.At(fds[0])
+	exe, err := pathres.LookPath(root, p.Args[0], p.Cwd, p.Env, profile.Lookup)
+	if err != nil {
+		return 0, err
+	}
+	cwd, err := root.Open(p.Cwd, unix.O_PATH|unix.O_DIRECTORY, false)
+	if err != nil {
+		return 0, fmt.Errorf("process.cwd %s: %w", p.Cwd, err)
+	}
+	defer unix.Close(cwd)
+	if err := l.launch(exe, cwd); err != nil {
+		l.kill()
+		return 0, err
+	}
+	if o.Detached == nil {
+		return l.wait()
+	}
+	if err := o.Detached(l.pid); err != nil {
+		l.kill()
+		return 0, err
+	}
+	l.abandon()
+	return 0, nil
+}
+
+// launch forks the child and has it become the process.
+func (l *launcher) launch(exe string, cwd int) error {
+	if err := l.fork(false, false); err != nil {
+		return err
+	}
+	if err := l.setOOM(); err != nil {
+		return err
+	}
+	return l.release(exe, cwd)
+}
+
+// openTarget opens the container's root and namespaces and joins its pid
+// namespace. The process is looked at again after all has been opened: then
+// everything is of the process that was meant. The first descriptor is the root.
+func (l *launcher) openTarget(t Target) (fds []int, err error) {
+	dir := "/proc/" + strconv.Itoa(t.Pid)
+	open := func(name string, flags int) int {
+		if err != nil {
+			return -1
+		}
+		var fd int
+		if fd, err = unix.Open(dir+"/"+name, flags|unix.O_CLOEXEC, 0); err != nil {
+			err = fmt.Errorf("%s: %w", name, err)
+			return -1
+		}
+		fds = append(fds, fd)
+		return fd
+	}
+	open("root", unix.O_PATH|unix.O_DIRECTORY)
+	pidNS := open("ns/pid", unix.O_RDONLY)
+	for _, typ := range joinedTypes {
+		l.s.joins = append(l.s.joins, scriptJoin{uintptr(open("ns/"+typ, unix.O_RDONLY)), 0})
+	}
+	if err != nil {
+		return fds, err
+	}
+	if start, _, err := stubs.ProcessStart(t.Pid); err != nil || start != t.StartTime {
+		return fds, errors.Join(err, unix.ESRCH)
+	}
+	if err := unix.Setns(pidNS, unix.CLONE_NEWPID); err != nil {
+		return fds, fmt.Errorf("join its pid namespace: %w", nsError(err))
+	}
+	return fds, nil
+}
