@@ -144,6 +144,9 @@ func (b *booter) prepare() error {
 	if err := ns.enter(b.process.Hostname); err != nil {
 		return err
 	}
+	if err := setSysctls(b.process.Sysctls); err != nil {
+		return err
+	}
 	if err := unix.Mount("", "/", "", unix.MS_REC|b.propagation(), ""); err != nil {
 		return fmt.Errorf("make / private: %w", nsError(err))
 	}

@@ -30,6 +30,8 @@ type Process struct {
 	Hostname   string      `json:"hostname,omitempty"`
 	Namespaces []Namespace `json:"namespaces,omitempty"` // config.json's order; a new mount namespace is there in any case
 
+	Sysctls []Sysctl `json:"sysctls,omitempty"` // of the new namespaces
+
 	// Warnings are what the kernel could not have granted and was therefore
 	// left out, each with its field of config.json.
 	Warnings []string `json:"warnings,omitempty"`
@@ -93,6 +95,10 @@ func CompileProcess(spec *specs.Spec) (*Process, error) {
 	if spec.Linux != nil {
 		for _, ns := range spec.Linux.Namespaces {
 			p.Namespaces = append(p.Namespaces, Namespace{Type: string(ns.Type), Path: ns.Path})
+		}
+		var err error
+		if p.Sysctls, err = compileSysctls(spec.Linux.Sysctl, p.Namespaces); err != nil {
+			return nil, err
 		}
 	}
 	if err := p.check(); err != nil {

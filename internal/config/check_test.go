@@ -34,7 +34,7 @@ func TestCheckFixtures(t *testing.T) {
 		"runsc-spec.json": {nil, nil},
 		"containerd.json": {nil, []string{devices, cgroup}},
 		"podman.json": {
-			[]string{"hooks", "linux.sysctl", "linux.seccomp"},
+			[]string{"hooks", "linux.seccomp"},
 			[]string{devices + ", memory.limit, cpu.shares, cpu.quota, pids.limit", cgroup},
 		},
 	}
@@ -77,7 +77,7 @@ var honoured = []string{
 	"linux.namespaces[0].type", "linux.namespaces[0].path",
 	"linux.devices[0].path", "linux.devices[0].type", "linux.devices[0].major", "linux.devices[0].minor",
 	"linux.devices[0].fileMode", "linux.devices[0].uid", "linux.devices[0].gid",
-	"linux.maskedPaths", "linux.readonlyPaths",
+	"linux.maskedPaths", "linux.readonlyPaths", "linux.sysctl[k]",
 }
 
 // TestNothingForgotten sets each field of specs-go alone, the deepest ones
