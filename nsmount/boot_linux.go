@@ -19,6 +19,10 @@ type BootOptions struct {
 	// PreserveFDs is how many descriptors from 3 on stay open in the process.
 	PreserveFDs int
 
+	// Moments, if not nil, are called while the container comes up. There is
+	// then always a child, whose pid they are told.
+	Moments *Moments
+
 	hold *HoldOptions // of Create
 }
 
@@ -248,12 +252,15 @@ func (b *booter) build() error {
 	if b.cwd, err = b.tree.Root.Open(cwd, unix.O_PATH|unix.O_DIRECTORY, false); err != nil {
 		return fmt.Errorf("process.cwd %s: %w", visible(cwd), err)
 	}
-	if (b.tree.HasStubs() || b.opts.hold != nil) && b.launcher.pid == 0 {
+	if (b.tree.HasStubs() || b.opts.hold != nil || b.opts.Moments != nil) && b.launcher.pid == 0 {
 		if err := b.fork(false, false); err != nil {
 			return err
 		}
 	}
 	if err := b.launcher.setOOM(); err != nil {
+		return err
+	}
+	if err := b.opts.Moments.built(b.launcher.pid); err != nil {
 		return err
 	}
 	return b.switchRoot()
@@ -291,20 +298,30 @@ func (b *booter) ask(call string) error {
 	return b.opts.before(call)
 }
 
-// letGo has the child become the process, and takes this thread back to the
-// host's view: the container's mounts live as long as its processes, no longer.
+// letGo takes this thread back to the host's view and has the child become the
+// process: the container's mounts live as long as its processes, no longer.
 func (b *booter) letGo() error {
-	if err := b.launcher.release(b.exe, b.cwd); err != nil {
-		return err
-	}
-	closeFD(b.cwd)
-	b.cwd = -1
 	if b.opts.ProcFD > 0 {
 		closeFD(b.opts.ProcFD - 1)
 		b.opts.ProcFD = 0
 	}
 	b.tree.leave()
-	return b.home.enter()
+	if err := b.home.enter(); err != nil {
+		return err
+	}
+	l, m := b.launcher, b.opts.Moments
+	if b.opts.hold != nil {
+		m = nil // its caller's
+	}
+	if err := m.start(l.pid); err != nil {
+		return err
+	}
+	if err := l.release(b.exe, b.cwd); err != nil {
+		return err
+	}
+	closeFD(b.cwd)
+	b.cwd = -1
+	return m.started(l.pid)
 }
 
 // undo removes what a boot left on the host. On the way out after a failure

@@ -45,12 +45,15 @@ type script struct {
 	// process outlives nsboot from exec on.
 	joins    []scriptJoin
 	detached bool
+	stdin    uintptr // becomes descriptor 0, unless it is that already
 
 	// A held process waits once more, all but executed, for somebody to start
 	// it: startFD is what it reads from, outcomeFD where it tells of a failure.
 	hold      bool
 	startFD   uintptr
 	outcomeFD uintptr
+	forget    [96]span // memory that it gives back while it waits
+	nForget   int
 
 	preserve   uintptr // descriptors 3 to 2+preserve stay open
 	setUmask   bool
@@ -110,6 +113,7 @@ const (
 	stageHold
 	stageMessage
 	stageJoin
+	stageStdin
 	stageCloseRange
 	stagePreserve
 	stageCwd

@@ -149,8 +149,8 @@ func SweepStubs(stateDir, base string) error {
 		stateDir = DefaultStateDir()
 	}
 	root, err := pathres.Open(base)
-	if errors.Is(err, unix.ENOENT) {
-		return nil
+	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) {
+		return nil // and with the directory, what was made in it
 	}
 	if err != nil {
 		return err

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime"
 	"strconv"
+	"time"
 
 	"github.com/nsboot/nsboot/internal/stubs"
 	"github.com/nsboot/nsboot/pathres"
@@ -21,6 +22,17 @@ type Target struct {
 // ExecOptions are the choices of one Exec.
 type ExecOptions struct {
 	PreserveFDs int
+
+	// Path, if not empty, is the executable, in the container, whatever
+	// process.args[0] says.
+	Path string
+
+	// Stdin, if not 0, is the descriptor that the process gets as its standard
+	// input.
+	Stdin int
+
+	// Timeout, if not 0, is after how long the process is killed.
+	Timeout time.Duration
 
 	// Detached, if not nil, is told the new process's pid once it has been
 	// executed; Exec then returns at once and the process outlives the caller.
@@ -49,7 +61,7 @@ func Exec(t Target, p *Process, o ExecOptions) (code int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	l.s.detached = o.Detached != nil
+	l.s.detached, l.s.stdin = o.Detached != nil, uintptr(o.Stdin)
 	fds, err := l.openTarget(t)
 	defer func() {
 		for _, fd := range fds {
@@ -60,7 +72,11 @@ func Exec(t Target, p *Process, o ExecOptions) (code int, err error) {
 		return 0, fmt.Errorf("the container's process %d: %w", t.Pid, err)
 	}
 	root := pathres.At(fds[0])
-	exe, err := pathres.LookPath(root, p.Args[0], p.Cwd, p.Env, profile.Lookup)
+	name := p.Args[0]
+	if o.Path != "" {
+		name = o.Path
+	}
+	exe, err := pathres.LookPath(root, name, p.Cwd, p.Env, profile.Lookup)
 	if err != nil {
 		return 0, err
 	}
@@ -74,6 +90,9 @@ func Exec(t Target, p *Process, o ExecOptions) (code int, err error) {
 		return 0, err
 	}
 	if o.Detached == nil {
+		if o.Timeout > 0 {
+			defer l.killAfter(o.Timeout).Stop()
+		}
 		return l.wait()
 	}
 	if err := o.Detached(l.pid); err != nil {
@@ -82,6 +101,12 @@ func Exec(t Target, p *Process, o ExecOptions) (code int, err error) {
 	}
 	l.abandon()
 	return 0, nil
+}
+
+// killAfter ends the process after a while; the timer is to be stopped.
+func (l *launcher) killAfter(d time.Duration) *time.Timer {
+	pidfd := l.pidfd
+	return time.AfterFunc(d, func() { unix.PidfdSendSignal(pidfd, unix.SIGKILL, nil, 0) })
 }
 
 // launch forks the child and has it become the process.

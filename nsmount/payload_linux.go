@@ -31,6 +31,10 @@ func becomePayload(s *script, child bool) {
 	if inheritOnly(s, child); r.errno != 0 {
 		return
 	}
+	// The descriptor table is the process's own now.
+	if s.stdin != 0 && r.fails(stageStdin, 0, syscallErrno(unix.SYS_DUP3, s.stdin, 0, 0, 0)) {
+		return
+	}
 	if enterCwd(s); r.errno != 0 {
 		return
 	}
@@ -216,6 +220,7 @@ func holdOn(s *script) {
 	syscall.RawSyscall(unix.SYS_CLOSE, s.statusFD, 0, 0)
 	s.statusFD = s.outcomeFD
 	runtimeAfterForkInChild()
+	forget(s)
 	for {
 		n, _, errno := syscall.RawSyscall(unix.SYS_READ, s.startFD, uintptr(unsafe.Pointer(&s.cwd)), 1)
 		if errno == unix.EINTR {

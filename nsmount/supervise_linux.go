@@ -36,6 +36,9 @@ func (l *launcher) fork(newPID, wantProc bool) error {
 	if newPID {
 		flags |= unix.CLONE_NEWPID
 	}
+	if s.hold {
+		s.nForget = copy(s.forget[:], s.forgettable())
+	}
 	pid, errno := l.clone(flags)
 	if errno != 0 {
 		l.close()

@@ -49,7 +49,7 @@ _nsboot() {
         word=${COMP_WORDS[i]}
         case $word in
         --) return ;;
-        --profile | --overlay | --tmp | --ignore | --log | --log-format) ((i++)); [[ ${COMP_WORDS[i]} == "=" ]] && ((i++)) ;;
+        --root | --profile | --overlay | --tmp | --ignore | --log | --log-format | --rootless | --cgroup-manager) ((i++)); [[ ${COMP_WORDS[i]} == "=" ]] && ((i++)) ;;
         -*) ;;
         *) cmd=$word; break ;;
         esac
@@ -60,19 +60,26 @@ _nsboot() {
     --overlay) COMPREPLY=($(compgen -W "none root all" -- "$cur")); return ;;
     --tmp) COMPREPLY=($(compgen -W "auto tmpfs rootfs" -- "$cur")); return ;;
     --log-format) COMPREPLY=($(compgen -W "text json" -- "$cur")); return ;;
-    --format) COMPREPLY=($(compgen -W "tree json" -- "$cur")); return ;;
-    --bundle | -b | --rootfs) compopt -o filenames; COMPREPLY=($(compgen -d -- "$cur")); return ;;
-    --plan | --log | --rw) compopt -o default; return ;;
-    --ignore | --source-fds | --preserve-fds) return ;;
+    --format)
+        case $cmd in plan) word=tree ;; verify) word=text ;; *) word=table ;; esac
+        COMPREPLY=($(compgen -W "$word json" -- "$cur")); return ;;
+    --rootless) COMPREPLY=($(compgen -W "auto false" -- "$cur")); return ;;
+    --cgroup-manager) COMPREPLY=($(compgen -W "disabled cgroupfs systemd" -- "$cur")); return ;;
+    --bundle | -b | --rootfs | --root) compopt -o filenames; COMPREPLY=($(compgen -d -- "$cur")); return ;;
+    --plan | --log | --rw | --pid-file | --process) compopt -o default; return ;;
+    --ignore | --source-fds | --preserve-fds | --user | --cwd | --env | --cap | --console-socket) return ;;
     esac
     case $cmd in
     "") if [[ $cur == -* ]]; then
-            COMPREPLY=($(compgen -W "--profile --overlay --tmp --ignore --log --log-format --debug --version --help" -- "$cur"))
+            COMPREPLY=($(compgen -W "--root --profile --overlay --tmp --ignore --log --log-format --rootless --cgroup-manager --systemd-cgroup --debug --version --help" -- "$cur"))
         else
             COMPREPLY=($(compgen -W "@COMMANDS@ help" -- "$cur"))
         fi ;;
     help) COMPREPLY=($(compgen -W "@COMMANDS@" -- "$cur")) ;;
-    run) COMPREPLY=($(compgen -W "--bundle --plan --source-fds --preserve-fds --help --" -- "$cur")) ;;
+    run) COMPREPLY=($(compgen -W "--bundle --detach --pid-file --keep --plan --source-fds --preserve-fds --help --" -- "$cur")) ;;
+    create) COMPREPLY=($(compgen -W "--bundle --pid-file --plan --source-fds --preserve-fds --no-new-keyring --help" -- "$cur")) ;;
+    start | state | kill | delete | ps | verify | exec) _nsboot_container ;;
+    list) COMPREPLY=($(compgen -W "--quiet --format --help" -- "$cur")) ;;
     plan) COMPREPLY=($(compgen -W "--bundle --format --help" -- "$cur")) ;;
     do) COMPREPLY=($(compgen -W "--rw --help --" -- "$cur")) ;;
     mount | umount) if [[ $cur == -* ]]; then
@@ -81,9 +88,20 @@ _nsboot() {
             compopt -o filenames; COMPREPLY=($(compgen -d -- "$cur"))
         fi ;;
     spec) COMPREPLY=($(compgen -W "--rootfs --help" -- "$cur")) ;;
-    delete) COMPREPLY=($(compgen -W "--force --help" -- "$cur")) ;;
     completion) COMPREPLY=($(compgen -W "bash zsh fish" -- "$cur")) ;;
     esac
+}
+# What nsboot list -q prints are the IDs; without the right to read them there are none.
+_nsboot_container() {
+    local flags=--help
+    case $cmd in
+    kill) flags="--all --help" ;;
+    delete) flags="--force --help" ;;
+    ps | verify) flags="--format --help" ;;
+    exec) flags="--process --detach --pid-file --user --cwd --env --cap --preserve-fds --tty --help" ;;
+    esac
+    [[ $cur == -* ]] || flags=$(nsboot list -q 2>/dev/null)
+    COMPREPLY=($(compgen -W "$flags" -- "$cur"))
 }
 complete -F _nsboot nsboot
 `
@@ -94,12 +112,16 @@ _nsboot() {
     local state line
     typeset -A opt_args
     _arguments -C \
+        '--root=[directory of the states]:directory:_files -/' \
         '--profile=[whose rules]:profile:(@PROFILES@)' \
         '--overlay=[throwaway layer]:overlay:(none root all)' \
         '--tmp=[what to do about /tmp]:tmp:(auto tmpfs rootfs)' \
         '*--ignore=[accept a field of config.json]:field:' \
         '--log=[write messages to a file]:file:_files' \
         '--log-format=[format of messages]:format:(text json)' \
+        '--rootless=[user namespace]:rootless:(auto false)' \
+        '--cgroup-manager=[cgroups]:manager:(disabled cgroupfs systemd)' \
+        '--systemd-cgroup[cgroups by systemd]' \
         '--debug[say what was found out]' \
         '--version[print the version]' \
         '(-h --help)'{-h,--help}'[print the help]' \
@@ -109,7 +131,21 @@ _nsboot() {
     case $words[1] in
     run) _arguments '(-b --bundle)'{-b,--bundle=}'[directory of the bundle]:bundle:_files -/' \
         '--plan=[replay a recorded plan]:file:_files' '--source-fds=[descriptors]:list:' \
-        '--preserve-fds=[how many stay open]:number:' '--help[print the help]' '1:ID:' '*::command:_normal' ;;
+        '--preserve-fds=[how many stay open]:number:' '(-d --detach)'{-d,--detach}'[leave it running]' \
+        '--pid-file=[write the pid]:file:_files' '--keep[accepted]' '--help[print the help]' '1:ID:' '*::command:_normal' ;;
+    create) _arguments '(-b --bundle)'{-b,--bundle=}'[directory of the bundle]:bundle:_files -/' \
+        '--plan=[replay a recorded plan]:file:_files' '--source-fds=[descriptors]:list:' \
+        '--preserve-fds=[how many stay open]:number:' '--pid-file=[write the pid]:file:_files' \
+        '--no-new-keyring[accepted]' '--help[print the help]' '1:ID:' ;;
+    start | state) _arguments '--help[print the help]' "1:ID:($(nsboot list -q 2>/dev/null))" ;;
+    kill) _arguments '(-a --all)'{-a,--all}'[all processes]' '--help[print the help]' "1:ID:($(nsboot list -q 2>/dev/null))" '2:signal:_signals' ;;
+    ps) _arguments '(-f --format)'{-f,--format=}'[form]:format:(table json)' '--help[print the help]' "1:ID:($(nsboot list -q 2>/dev/null))" ;;
+    verify) _arguments '(-f --format)'{-f,--format=}'[form]:format:(text json)' '--help[print the help]' "1:ID:($(nsboot list -q 2>/dev/null))" ;;
+    list) _arguments '(-q --quiet)'{-q,--quiet}'[IDs only]' '(-f --format)'{-f,--format=}'[form]:format:(table json)' '--help[print the help]' ;;
+    exec) _arguments '(-p --process)'{-p,--process=}'[process object]:file:_files' '(-d --detach)'{-d,--detach}'[do not wait]' \
+        '--pid-file=[write the pid]:file:_files' '(-u --user)'{-u,--user=}'[UID or UID:GID]:user:' '--cwd=[directory]:directory:' \
+        '*'{-e,--env=}'[set KEY=VALUE]:variable:' '*'{-c,--cap=}'[add a capability]:capability:' '--preserve-fds=[how many stay open]:number:' \
+        '(-t --tty)'{-t,--tty}'[terminal]' '--help[print the help]' "1:ID:($(nsboot list -q 2>/dev/null))" '*::command:_normal' ;;
     plan) _arguments '(-b --bundle)'{-b,--bundle=}'[directory of the bundle]:bundle:_files -/' \
         '--format=[form of the plan]:format:(tree json)' '--help[print the help]' ;;
     do) _arguments '*--rw=[let writes there reach the disk]:path:_files' '--help[print the help]' '*::command:_normal' ;;
@@ -117,7 +153,7 @@ _nsboot() {
         '--help[print the help]' '1:target:_files -/' ;;
     umount) _arguments '--help[print the help]' '1:target:_files -/' ;;
     spec) _arguments '--rootfs=[root file system]:directory:_files -/' '--help[print the help]' ;;
-    delete) _arguments '(-f --force)'{-f,--force}'[gone is no error]' '--help[print the help]' '1:ID:' ;;
+    delete) _arguments '(-f --force)'{-f,--force}'[kill it first; gone is no error]' '--help[print the help]' "1:ID:($(nsboot list -q 2>/dev/null))" ;;
     completion) _arguments '1:shell:(bash zsh fish)' ;;
     help) _arguments '1:command:(@COMMANDS@)' ;;
     esac
@@ -138,6 +174,10 @@ func completionFish() string {
 
 const completionFishFlags = `complete -c nsboot -n __fish_use_subcommand -a help -d 'print the help of a command'
 complete -c nsboot -n '__fish_seen_subcommand_from help' -a '@COMMANDS@'
+complete -c nsboot -n __fish_use_subcommand -l root -x -a '(__fish_complete_directories)' -d 'directory of the states'
+complete -c nsboot -n __fish_use_subcommand -l rootless -x -a 'auto false' -d 'user namespace'
+complete -c nsboot -n __fish_use_subcommand -l cgroup-manager -x -a 'disabled cgroupfs systemd' -d 'cgroups'
+complete -c nsboot -n __fish_use_subcommand -l systemd-cgroup -d 'cgroups by systemd'
 complete -c nsboot -n __fish_use_subcommand -l profile -x -a '@PROFILES@' -d 'whose rules'
 complete -c nsboot -n __fish_use_subcommand -l overlay -x -a 'none root all' -d 'throwaway layer'
 complete -c nsboot -n __fish_use_subcommand -l tmp -x -a 'auto tmpfs rootfs' -d 'what to do about /tmp'
@@ -147,14 +187,29 @@ complete -c nsboot -n __fish_use_subcommand -l log-format -x -a 'text json' -d '
 complete -c nsboot -n __fish_use_subcommand -l debug -d 'say what was found out'
 complete -c nsboot -n __fish_use_subcommand -l version -d 'print the version'
 complete -c nsboot -s h -l help -d 'print the help'
-complete -c nsboot -n '__fish_seen_subcommand_from run plan mount' -s b -l bundle -x -a '(__fish_complete_directories)' -d 'directory of the bundle'
-complete -c nsboot -n '__fish_seen_subcommand_from run' -l plan -r -F -d 'replay a recorded plan'
-complete -c nsboot -n '__fish_seen_subcommand_from run' -l source-fds -x -d 'descriptors of the sources'
-complete -c nsboot -n '__fish_seen_subcommand_from run' -l preserve-fds -x -d 'how many stay open'
+complete -c nsboot -n '__fish_seen_subcommand_from run create plan mount' -s b -l bundle -x -a '(__fish_complete_directories)' -d 'directory of the bundle'
+complete -c nsboot -n '__fish_seen_subcommand_from run create' -l plan -r -F -d 'replay a recorded plan'
+complete -c nsboot -n '__fish_seen_subcommand_from run create' -l source-fds -x -d 'descriptors of the sources'
+complete -c nsboot -n '__fish_seen_subcommand_from run create exec' -l preserve-fds -x -d 'how many stay open'
 complete -c nsboot -n '__fish_seen_subcommand_from plan' -l format -x -a 'tree json' -d 'form of the plan'
 complete -c nsboot -n '__fish_seen_subcommand_from do' -l rw -r -F -d 'let writes there reach the disk'
 complete -c nsboot -n '__fish_seen_subcommand_from mount umount' -x -a '(__fish_complete_directories)'
 complete -c nsboot -n '__fish_seen_subcommand_from spec' -l rootfs -x -a '(__fish_complete_directories)' -d 'root file system'
-complete -c nsboot -n '__fish_seen_subcommand_from delete' -s f -l force -d 'gone is no error'
+complete -c nsboot -n '__fish_seen_subcommand_from run exec' -s d -l detach -d 'leave it running'
+complete -c nsboot -n '__fish_seen_subcommand_from run' -l keep -d 'accepted'
+complete -c nsboot -n '__fish_seen_subcommand_from run create exec' -l pid-file -r -F -d 'write the pid'
+complete -c nsboot -n '__fish_seen_subcommand_from create' -l no-new-keyring -d 'accepted'
+complete -c nsboot -n '__fish_seen_subcommand_from start state kill delete ps verify exec' -x -a '(nsboot list -q 2>/dev/null)'
+complete -c nsboot -n '__fish_seen_subcommand_from kill' -s a -l all -d 'all processes'
+complete -c nsboot -n '__fish_seen_subcommand_from delete' -s f -l force -d 'kill it first; gone is no error'
+complete -c nsboot -n '__fish_seen_subcommand_from list' -s q -l quiet -d 'IDs only'
+complete -c nsboot -n '__fish_seen_subcommand_from list ps' -s f -l format -x -a 'table json' -d 'form'
+complete -c nsboot -n '__fish_seen_subcommand_from verify' -s f -l format -x -a 'text json' -d 'form'
+complete -c nsboot -n '__fish_seen_subcommand_from exec' -s p -l process -r -F -d 'process object'
+complete -c nsboot -n '__fish_seen_subcommand_from exec' -s u -l user -x -d 'UID or UID:GID'
+complete -c nsboot -n '__fish_seen_subcommand_from exec' -l cwd -x -d 'directory'
+complete -c nsboot -n '__fish_seen_subcommand_from exec' -s e -l env -x -d 'set KEY=VALUE'
+complete -c nsboot -n '__fish_seen_subcommand_from exec' -s c -l cap -x -d 'add a capability'
+complete -c nsboot -n '__fish_seen_subcommand_from exec' -s t -l tty -d 'terminal'
 complete -c nsboot -n '__fish_seen_subcommand_from completion' -a 'bash zsh fish'
 `

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -11,13 +12,14 @@ import (
 
 	"github.com/nsboot/nsboot/internal/container"
 	"github.com/nsboot/nsboot/nsmount"
+	"github.com/nsboot/nsboot/pathres"
 )
 
-// createFlags are the flags of create, and of run --detach.
+// createFlags are the flags of create.
 type createFlags struct {
 	runFlags
-	pidFile, console string
-	noPivot          bool
+	console string
+	noPivot bool
 }
 
 func createCommand(a *app, args []string) (int, error) {
@@ -38,27 +40,29 @@ func createCommand(a *app, args []string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	switch {
+	case f.noPivot:
+		return 0, &usageError{msg: "--no-pivot: this build switches the root by pivot_root only"}
+	case f.console != "":
+		return 0, &usageError{msg: "--console-socket: this build makes no pty"}
+	}
 	b, err := a.loadBundle(f.bundle)
 	if err != nil {
 		return 0, err
 	}
-	return 0, a.create(id, b, &f)
+	return 0, a.create(id, b, &f.runFlags)
 }
 
 // create makes a container whose process waits for start.
-func (a *app) create(id string, b *bundle, f *createFlags) error {
+func (a *app) create(id string, b *bundle, f *runFlags) error {
 	if err := needRoot("create"); err != nil {
 		return err
 	}
 	switch {
-	case f.noPivot:
-		return &usageError{msg: "--no-pivot: this build switches the root by pivot_root only"}
-	case f.console != "":
-		return &usageError{msg: "--console-socket: this build makes no pty"}
 	case b.spec.Process != nil && b.spec.Process.Terminal:
 		return &usageError{msg: "process.terminal is set: a container that outlives the command has no terminal in this build", hint: "set it to false, or use nsboot run"}
 	}
-	p, err := a.prepare(b, &f.runFlags)
+	p, err := a.prepare(b, f)
 	if err != nil {
 		return err
 	}
@@ -71,16 +75,28 @@ func (a *app) create(id string, b *bundle, f *createFlags) error {
 		c.Remove()
 		return err
 	}
+	h := a.newHooks(b, id, p.plan.Profile)
+	p.opts.Moments = h.moments()
 	c.State = container.State{
 		Version: b.spec.Version, ID: id, Bundle: b.dir, Profile: p.plan.Profile, Created: time.Now().UTC(),
 		Executable: p.process.Args[0], Process: process, Annotations: b.spec.Annotations,
+		Hooks: h.record(), Stubs: p.places(),
 	}
 	if err := a.createProcess(c, p, f.pidFile); err != nil {
 		c.Remove()
-		return err
+		return sayNotFound(err)
 	}
 	c.Close()
 	return nil
+}
+
+// sayNotFound adds the words that clients look for in what a runtime says.
+func sayNotFound(err error) error {
+	var look *pathres.LookError
+	if errors.As(err, &look) && errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("%w: executable file not found in $PATH", err)
+	}
+	return err
 }
 
 // places lists the directories that mount points may be made in: more than will

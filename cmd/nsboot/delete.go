@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/nsboot/nsboot/internal/container"
 )
@@ -28,6 +29,9 @@ func deleteCommand(a *app, args []string) (int, error) {
 // delete forgets a container and removes what it left on the host. What a
 // process of it left running without a pid namespace ends with it.
 func (a *app) delete(id string, force bool) error {
+	if force {
+		a.global.store().Unblock(id, 2*time.Second)
+	}
 	c, status, err := a.openForce(id, force)
 	if err != nil {
 		return err
@@ -42,5 +46,12 @@ func (a *app) delete(id string, force bool) error {
 	if err := a.sweep(&c.State); err != nil {
 		return fmt.Errorf("container %s: %w", id, err)
 	}
-	return c.Remove()
+	h, err := a.recordedHooks(&c.State)
+	if err == nil {
+		err = c.Remove()
+	}
+	if err == nil {
+		h.poststop()
+	}
+	return err
 }

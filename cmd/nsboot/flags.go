@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -17,6 +18,8 @@ type globals struct {
 	root, profile, overlay, tmp, log, logFormat string
 	ignore                                      []string
 	debug, version, help                        bool
+	rootless, cgroups                           string // as engines give them
+	systemd                                     bool
 }
 
 // newFlags makes an empty flag set. Flags may stand before or after other
@@ -38,6 +41,9 @@ func (g *globals) flags() *pflag.FlagSet {
 	fs.StringArrayVar(&g.ignore, "ignore", nil, "accept a field of config.json that this build does not honour; may be repeated")
 	fs.StringVar(&g.log, "log", "", "write messages to FILE instead of standard error")
 	fs.StringVar(&g.logFormat, "log-format", "text", "text or json")
+	fs.StringVar(&g.rootless, "rootless", "auto", "auto or false: this build makes no user namespace")
+	fs.StringVar(&g.cgroups, "cgroup-manager", "disabled", "disabled; cgroupfs and systemd are accepted with a warning: this build applies no cgroups")
+	fs.BoolVar(&g.systemd, "systemd-cgroup", false, "accepted with a warning, like --cgroup-manager systemd")
 	fs.BoolVar(&g.debug, "debug", false, "say what was fallen back to and found out")
 	fs.BoolVar(&g.version, "version", false, "print the version")
 	fs.BoolVarP(&g.help, "help", "h", false, "print this help")
@@ -45,15 +51,30 @@ func (g *globals) flags() *pflag.FlagSet {
 }
 
 // parse reads the global flags and returns the command and what follows it.
-// Without any, no flag set is built: it costs more than a bind mount.
-func (g *globals) parse(args []string) ([]string, error) {
+// Without any, no flag set is built: it costs more than a bind mount. name is
+// what nsboot was called by.
+func (g *globals) parse(name string, args []string) ([]string, error) {
 	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
-		g.profile, g.overlay, g.tmp, g.logFormat = nsmount.DefaultProfile, "none", "auto", "text"
-		return args, nil
+		g.overlay, g.tmp, g.logFormat = "none", "auto", "text"
+		var err error
+		g.profile, err = profileOf(name)
+		return args, err
 	}
 	fs := g.flags()
 	if err := fs.Parse(args); err != nil {
 		return nil, flagError("nsboot", err)
+	}
+	if g.help || g.version {
+		return fs.Args(), nil
+	}
+	if !fs.Changed("profile") {
+		var err error
+		if g.profile, err = profileOf(name); err != nil {
+			return nil, err
+		}
+	}
+	if err := g.checkEngine(); err != nil {
+		return nil, err
 	}
 	if !slices.Contains([]string{"auto", "tmpfs", "rootfs"}, g.tmp) {
 		return nil, &usageError{msg: fmt.Sprintf("--tmp=%s", g.tmp), hint: "one of auto, tmpfs, rootfs"}
@@ -62,6 +83,55 @@ func (g *globals) parse(args []string) ([]string, error) {
 		return nil, &usageError{msg: "--profile: " + err.Error()}
 	}
 	return fs.Args(), nil
+}
+
+// checkEngine judges what engines say of how they run a runtime.
+func (g *globals) checkEngine() error {
+	switch g.rootless {
+	case "auto", "false":
+	case "true":
+		return &usageError{msg: "--rootless=true: this build makes no user namespace", hint: "start it as root of one: unshare --user --map-root-user"}
+	default:
+		return &usageError{msg: "--rootless=" + g.rootless, hint: "auto or false"}
+	}
+	if !slices.Contains([]string{"disabled", "cgroupfs", "systemd"}, g.cgroups) {
+		return &usageError{msg: "--cgroup-manager=" + g.cgroups, hint: "one of disabled, cgroupfs, systemd"}
+	}
+	return nil
+}
+
+// cgroupWarning says that no cgroup is made where one was asked for by flag, and
+// no warning of the config has said so already.
+func (g *globals) cgroupWarning(said []string) string {
+	for _, w := range said {
+		if strings.HasPrefix(w, "linux.resources: ") || strings.HasPrefix(w, "linux.cgroupsPath: ") {
+			return ""
+		}
+	}
+	flag := "--systemd-cgroup"
+	switch {
+	case g.cgroups == "cgroupfs" || g.cgroups == "systemd":
+		flag = "--cgroup-manager=" + g.cgroups
+	case !g.systemd:
+		return ""
+	}
+	return flag + ": not applied by this build: the process stays in the cgroup of its caller"
+}
+
+// profileOf chooses the profile where --profile does not: NSBOOT_PROFILE names
+// it, or else the name that nsboot was called by does: nsboot-oci. Clients that
+// take nothing but the path of a runtime have no other way.
+func profileOf(name string) (string, error) {
+	if p := os.Getenv("NSBOOT_PROFILE"); p != "" {
+		if _, err := nsmount.ProfileByName(p); err != nil {
+			return "", &usageError{msg: "NSBOOT_PROFILE: " + err.Error()}
+		}
+		return p, nil
+	}
+	if p, ok := strings.CutPrefix(filepath.Base(name), "nsboot-"); ok && slices.Contains(nsmount.ProfileNames(), p) {
+		return p, nil
+	}
+	return nsmount.DefaultProfile, nil
 }
 
 // compileOptions are the flags as Compile takes them.

@@ -78,9 +78,13 @@ func commandText(name string) (text, examples string) {
 gets the terminal, signals and descriptors 0, 1 and 2 of nsboot, and its exit
 code is passed on: 125 is nsboot's own failure, 126 and 127 an executable that
 cannot be started or is not there, 128+N a process ended by signal N.
+
+With --detach it is nsboot create and nsboot start in one: the process goes on
+when nsboot ends, and the container stays until nsboot delete.
 `, `  sudo nsboot run
   sudo nsboot run --bundle /srv/web -- /bin/sh -c 'ls /'
   nsboot plan --format json > web.plan && sudo nsboot run --plan web.plan
+  sudo nsboot run --detach --bundle /srv/web web
 `
 	case "plan":
 		return `Needs no privileges and touches nothing. Each mount is shown with its source,
@@ -125,18 +129,13 @@ that is there already is not overwritten.
 `, `  mkdir rootfs && nsboot spec
   nsboot spec --rootfs /srv/debian && sudo nsboot run
 `
-	case "delete":
-		return `A container of nsboot run leaves nothing behind, so there is nothing to delete:
-with --force that is success, for the clients that always delete.
-`, `  nsboot delete --force web
-`
 	case "completion":
 		return "", `  source <(nsboot completion bash)
   nsboot completion zsh > "${fpath[1]}/_nsboot"
   nsboot completion fish > ~/.config/fish/completions/nsboot.fish
 `
 	}
-	return "", ""
+	return lifecycleText(name)
 }
 
 // noArguments refuses words that a command has no use for.

@@ -59,11 +59,18 @@ func (a *app) start(id string) error {
 	if status != container.CreatedS {
 		return fmt.Errorf("container %s is %s: only a created one can be started", id, status)
 	}
+	h, err := a.recordedHooks(&c.State)
+	if err != nil {
+		return err
+	}
+	if err := h.startContainer(c.State.Pid); err != nil {
+		return errors.Join(fmt.Errorf("container %s: %w", id, err), container.Kill(&c.State))
+	}
 	if err := nsmount.Start(c.StartFIFO(), c.OutcomeFIFO(), c.State.Executable); err != nil {
 		container.AwaitEnd(&c.State, time.Second) // it has told why, and ends
 		return fmt.Errorf("container %s: %w", id, err)
 	}
-	return nil
+	return h.poststart(c.State.Pid)
 }
 
 // stateJSON is what runtime-spec says a state is.
@@ -160,22 +167,23 @@ func parseSignal(text string) (unix.Signal, error) {
 	return 0, &usageError{msg: fmt.Sprintf("unknown signal %q", text), hint: "a number from 1 to 64, or a name: TERM, SIGKILL"}
 }
 
+// kill needs no lock: it works while a start waits for a process that hangs.
 func (a *app) kill(id string, sig unix.Signal, all bool) error {
 	if err := checkID(id); err != nil {
 		return err
 	}
-	c, status, err := a.open(id)
+	store := a.global.store()
+	state, err := store.Read(id)
 	if err != nil {
 		return err
 	}
-	defer c.Close()
 	if all {
-		return container.SignalAll(&c.State, sig)
+		return container.SignalAll(&state, sig)
 	}
-	if status == container.Stopped {
+	if status := state.Status(store.Facts(&state)); status != container.CreatedS && status != container.Running {
 		return fmt.Errorf("container %s is not running: it is %s", id, status)
 	}
-	err = container.Signal(&c.State, sig)
+	err = container.Signal(&state, sig)
 	if errors.Is(err, unix.ESRCH) {
 		return fmt.Errorf("container %s is not running: it is stopped", id)
 	}

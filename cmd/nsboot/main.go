@@ -30,7 +30,7 @@ type command struct {
 // nothing of it is built for a boot.
 func commands() []command {
 	return []command{
-		{"run", "[--bundle DIR] [ID] [-- CMD...]", "boot a bundle and run its process", runCommand},
+		{"run", "[--bundle DIR] [--detach] [ID] [-- CMD...]", "boot a bundle and run its process", runCommand},
 		{"plan", "[--bundle DIR] [--format tree|json]", "show what would be mounted, touching nothing", planCommand},
 		{"do", "[--rw PATH]... [-- CMD...]", "run a command on a throwaway copy of this machine's root", doCommand},
 		{"mount", "[--bundle DIR] TARGET", "mount a bundle's file system at TARGET", mountCommand},
@@ -50,14 +50,14 @@ func commands() []command {
 	}
 }
 
-func main() { os.Exit(realMain(os.Args[1:])) }
+func main() { os.Exit(realMain(os.Args)) }
 
 func realMain(args []string) int {
 	a := &app{stdout: os.Stdout, log: &logger{w: os.Stderr}}
 	if err := refuseSetuid(); err != nil {
 		return a.fail(err)
 	}
-	code, err := a.dispatch(args)
+	code, err := a.dispatch(args[0], args[1:])
 	a.log.close()
 	if err != nil {
 		return a.fail(err)
@@ -65,8 +65,8 @@ func realMain(args []string) int {
 	return code
 }
 
-func (a *app) dispatch(args []string) (int, error) {
-	rest, err := a.global.parse(args)
+func (a *app) dispatch(name string, args []string) (int, error) {
+	rest, err := a.global.parse(name, args)
 	if err != nil {
 		return 0, err
 	}

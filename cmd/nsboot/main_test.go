@@ -156,8 +156,8 @@ func TestStranger(t *testing.T) {
 		{empty, "completion tcsh", 125, []string{`"tcsh"`, "bash, zsh, fish"}},
 		{bundle, "spec", 125, []string{"config.json is there already", "move it away"}},
 		{empty, "spec here", 125, []string{`"here"`, "--rootfs"}},
-		{empty, "delete", 125, []string{"nsboot delete --force ID"}},
-		{empty, "delete x", 125, []string{"no container x", "--force"}},
+		{empty, "delete", 125, []string{"the ID", "nsboot list"}},
+		{empty, "delete x", 125, []string{"container x: does not exist"}},
 		{empty, "delete --force ../x", 125, []string{`"../x"`}},
 		{empty, "version please", 125, []string{`"please"`}},
 	} {
@@ -251,7 +251,7 @@ func first80(text string) (wide []string) {
 func TestVersionSpecDelete(t *testing.T) {
 	dir := t.TempDir()
 	for _, line := range []string{"version", "--version"} {
-		if r := run(t, dir, line); r.code != 0 || !strings.HasPrefix(r.stdout, "nsboot dev\nspec: 1.") {
+		if r := run(t, dir, line); r.code != 0 || !strings.HasPrefix(r.stdout, "nsboot version dev\nspec: 1.") {
 			t.Errorf("%s: %+v", line, r)
 		}
 	}

@@ -26,7 +26,7 @@ func TestMountAndUmount(t *testing.T) {
 				"$NSBOOT" mount mnt || echo again $?
 				"$NSBOOT" umount mnt; mounts; ls -A mnt
 				"$NSBOOT" umount mnt; echo twice $?; ls /run/nsboot/mounts /run/nsboot/stubs 2>/dev/null | grep -v : | grep . || true`)
-			want := "data\ndev\nnsboot\nproc\nsys\ntmp\nmnt/data/in\nmnt/dev/null\nmnt/proc/self\nnsboot dev\n0\nagain 125\n0\ntwice 0\n"
+			want := "data\ndev\nnsboot\nproc\nsys\ntmp\nmnt/data/in\nmnt/dev/null\nmnt/proc/self\nnsboot version dev\n0\nagain 125\n0\ntwice 0\n"
 			if r.code != 0 || r.stdout != want {
 				t.Errorf("exit code %d (-want +got):\n%s%s", r.code, cmp.Diff(want, r.stdout), r.stderr)
 			}
@@ -103,7 +103,7 @@ func TestBootWhileMounted(t *testing.T) {
 		"$NSBOOT" run | head -n 1
 		test $(mounts) = $n; ls -d mnt/proc/self mnt/data/in
 		"$NSBOOT" umount mnt; mounts; made`)
-	if want := "nsboot dev\nmnt/data/in\nmnt/proc/self\n0\n"; r.stdout != want {
+	if want := "nsboot version dev\nmnt/data/in\nmnt/proc/self\n0\n"; r.stdout != want {
 		t.Errorf("got %+v, want %q", r, want)
 	}
 }

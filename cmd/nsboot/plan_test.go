@@ -84,7 +84,7 @@ func TestPlanJSON(t *testing.T) {
 	if err := os.WriteFile(file, []byte(r.stdout), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if r := script(t, bundle, `"$NSBOOT" run --plan plan.json`); r.code != 0 || !strings.HasPrefix(r.stdout, "nsboot dev") {
+	if r := script(t, bundle, `"$NSBOOT" run --plan plan.json`); r.code != 0 || !strings.HasPrefix(r.stdout, "nsboot version dev") {
 		t.Errorf("replay: %+v", r)
 	}
 	write(t, bundle, `{"ociVersion":"1.2.0","root":{"path":"rootfs"},"process":{"cwd":"/","args":["/nsboot"]},"mounts":[{"destination":"/proc","type":"proc","options":["ro"]}]}`)
@@ -130,13 +130,16 @@ func TestCompletionBash(t *testing.T) {
 	os.Mkdir(filepath.Join(dir, "bundle"), 0o755)
 	os.WriteFile(filepath.Join(dir, "bundle.txt"), nil, 0o644)
 	for line, want := range map[string]string{
-		"nsboot p":                         "plan",
+		"nsboot p":                         "plan ps",
 		"nsboot --pro":                     "--profile",
 		"nsboot --profile ''":              strings.Join(nsmount.ProfileNames(), " "),
 		"nsboot --profile = runsc-":        "runsc-2019 runsc-2018",
 		"nsboot --profile oci r":           "run",
 		"nsboot run --bundle b":            "bundle", // the directory, not the file
 		"nsboot plan --format ''":          "tree json",
+		"nsboot ps --format ''":            "table json",
+		"nsboot --root x list --f":         "--format",
+		"nsboot exec --d":                  "--detach",
 		"nsboot --overlay = all mount b":   "bundle",
 		"nsboot completion ''":             "bash zsh fish",
 		"nsboot delete --f":                "--force",

@@ -19,6 +19,9 @@ import (
 type runFlags struct {
 	bundle, plan, sourceFDs string
 	preserve                int
+	pidFile                 string
+	detach, keep            bool // of run alone
+	id                      string
 }
 
 func runCommand(a *app, args []string) (int, error) {
@@ -29,6 +32,9 @@ func runCommand(a *app, args []string) (int, error) {
 	fs.StringVar(&f.plan, "plan", "", "replay the plan recorded in FILE by plan --format json")
 	fs.StringVar(&f.sourceFDs, "source-fds", "", "descriptors of the root and of each bind, in config.json's order: 3,4,5")
 	fs.IntVar(&f.preserve, "preserve-fds", 0, "keep that many descriptors from 3 on open in the process")
+	fs.BoolVarP(&f.detach, "detach", "d", false, "create the container ID, start it and leave it: nsboot delete ends it")
+	fs.StringVar(&f.pidFile, "pid-file", "", "with --detach: write the process's pid to FILE")
+	fs.BoolVar(&f.keep, "keep", false, "with --detach: accepted, the container always stays until it is deleted")
 	if help, err := a.parseCommand(fs, args); help || err != nil {
 		return 0, err
 	}
@@ -39,6 +45,10 @@ func runCommand(a *app, args []string) (int, error) {
 		if err := checkID(fs.Arg(0)); err != nil {
 			return 0, err
 		}
+		f.id = fs.Arg(0)
+	}
+	if err := f.checkDetach(fs.NArg() == 1); err != nil {
+		return 0, err
 	}
 	if hasCmd && len(cmd) == 0 {
 		return 0, &usageError{msg: "nothing after --", hint: "leave -- out to run process.args of config.json"}
@@ -50,7 +60,36 @@ func runCommand(a *app, args []string) (int, error) {
 	if hasCmd && b.spec.Process != nil {
 		b.spec.Process.Args = cmd
 	}
+	if f.detach {
+		return 0, a.detach(fs.Arg(0), b, &f)
+	}
 	return a.boot(b, &f)
+}
+
+// checkDetach refuses what makes sense for a container that outlives the command
+// alone: a foreground run records none.
+func (f *runFlags) checkDetach(hasID bool) error {
+	const hint = "nsboot run --detach ID leaves a container behind"
+	switch {
+	case f.detach && !hasID:
+		return &usageError{msg: "run --detach: no ID: the container could not be named afterwards", hint: "nsboot run --detach web"}
+	case !f.detach && f.keep:
+		return &usageError{msg: "--keep: a run in the foreground keeps nothing", hint: hint}
+	case !f.detach && f.pidFile != "":
+		return &usageError{msg: "--pid-file: a run in the foreground ends with its process", hint: hint}
+	}
+	return nil
+}
+
+// detach is create and start; what could not be started is deleted.
+func (a *app) detach(id string, b *bundle, f *runFlags) error {
+	if err := a.create(id, b, f); err != nil {
+		return err
+	}
+	if err := a.start(id); err != nil {
+		return errors.Join(err, a.delete(id, true))
+	}
+	return nil
 }
 
 // cutCommand splits the arguments at --.
@@ -86,6 +125,9 @@ func (a *app) loadBundle(dir string) (*bundle, error) {
 	refused, warnings, err := config.Check(c.Spec, a.global.ignore)
 	if err != nil {
 		return nil, err
+	}
+	if w := a.global.cgroupWarning(warnings); w != "" {
+		warnings = append(warnings, w)
 	}
 	for _, w := range append(c.Warnings, warnings...) {
 		a.log.warning(w)
@@ -195,6 +237,9 @@ func (a *app) prepare(b *bundle, f *runFlags) (*prepared, error) {
 	for _, w := range process.Warnings {
 		a.log.warning(w)
 	}
+	if err := checkHooks(b.spec.Hooks); err != nil {
+		return nil, err
+	}
 	opts := nsmount.BootOptions{PreserveFDs: f.preserve}
 	opts.StateDir = a.global.stubsDir()
 	if f.sourceFDs != "" {
@@ -218,7 +263,15 @@ func (a *app) boot(b *bundle, f *runFlags) (int, error) {
 	if err := needRoot("run"); err != nil {
 		return 0, err
 	}
-	return nsmount.Boot(p.plan, p.process, p.opts)
+	id := f.id
+	if id == "" {
+		id = "nsboot-" + strconv.Itoa(os.Getpid())
+	}
+	h := a.newHooks(b, id, p.plan.Profile)
+	p.opts.Moments = h.moments()
+	code, err := nsmount.Boot(p.plan, p.process, p.opts)
+	h.poststop()
+	return code, err
 }
 
 func parseFDs(list string) ([]int, error) {

@@ -19,6 +19,6 @@ func versionCommand(a *app, args []string) (int, error) {
 	if err := noArguments(fs, "nsboot version"); err != nil {
 		return 0, err
 	}
-	fmt.Fprintf(a.stdout, "nsboot %s\nspec: %s\nprofiles: %s\n", version, specs.Version, strings.Join(nsmount.ProfileNames(), ", "))
+	fmt.Fprintf(a.stdout, "nsboot version %s\nspec: %s\nprofiles: %s\n", version, specs.Version, strings.Join(nsmount.ProfileNames(), ", "))
 	return 0, nil
 }

@@ -69,7 +69,6 @@ type refusal struct {
 
 var refusals = []refusal{
 	{"domainname", "does not set NIS domain names", func(s *specs.Spec) bool { return s.Domainname != "" }},
-	{"hooks", "runs no hooks", func(s *specs.Spec) bool { return asks(s.Hooks) }},
 	{"solaris", "boots Linux containers only", func(s *specs.Spec) bool { return asks(s.Solaris) }},
 	{"windows", "boots Linux containers only", func(s *specs.Spec) bool { return asks(s.Windows) }},
 	{"vm", "boots no virtual machines", func(s *specs.Spec) bool { return asks(s.VM) }},

@@ -34,7 +34,7 @@ func TestCheckFixtures(t *testing.T) {
 		"runsc-spec.json": {nil, nil},
 		"containerd.json": {nil, []string{devices, cgroup}},
 		"podman.json": {
-			[]string{"hooks", "linux.seccomp"},
+			[]string{"linux.seccomp"},
 			[]string{devices + ", memory.limit, cpu.shares, cpu.quota, pids.limit", cgroup},
 		},
 	}
@@ -78,6 +78,12 @@ var honoured = []string{
 	"linux.devices[0].path", "linux.devices[0].type", "linux.devices[0].major", "linux.devices[0].minor",
 	"linux.devices[0].fileMode", "linux.devices[0].uid", "linux.devices[0].gid",
 	"linux.maskedPaths", "linux.readonlyPaths", "linux.sysctl[k]",
+	"hooks.prestart[0].path", "hooks.prestart[0].args[0]", "hooks.prestart[0].env[0]", "hooks.prestart[0].timeout",
+	"hooks.createRuntime[0].path", "hooks.createRuntime[0].args[0]", "hooks.createRuntime[0].env[0]", "hooks.createRuntime[0].timeout",
+	"hooks.createContainer[0].path", "hooks.createContainer[0].args[0]", "hooks.createContainer[0].env[0]", "hooks.createContainer[0].timeout",
+	"hooks.startContainer[0].path", "hooks.startContainer[0].args[0]", "hooks.startContainer[0].env[0]", "hooks.startContainer[0].timeout",
+	"hooks.poststart[0].path", "hooks.poststart[0].args[0]", "hooks.poststart[0].env[0]", "hooks.poststart[0].timeout",
+	"hooks.poststop[0].path", "hooks.poststop[0].args[0]", "hooks.poststop[0].env[0]", "hooks.poststop[0].timeout",
 }
 
 // TestNothingForgotten sets each field of specs-go alone, the deepest ones

@@ -8,12 +8,16 @@ import (
 	"time"
 	"unsafe"
 
+	"github.com/nsboot/nsboot/internal/stubs"
 	"golang.org/x/sys/unix"
 )
 
 // Signal sends sig to the container's own process. Its pid is checked after it
 // has been opened, so that a recycled one is never hit: ESRCH then.
 func Signal(state *State, sig unix.Signal) error {
+	if state.Pid <= 0 { // a create that was killed before it had a process
+		return unix.ESRCH
+	}
 	fd, err := unix.PidfdOpen(state.Pid, 0)
 	if err != nil {
 		return err
@@ -122,5 +126,28 @@ func Kill(state *State) error {
 func AwaitEnd(state *State, most time.Duration) {
 	for deadline := time.Now().Add(most); Alive(state.Pid, state.StartTime) && time.Now().Before(deadline); {
 		time.Sleep(time.Millisecond)
+	}
+}
+
+// StartTime returns a process's start time, as a State records it.
+func StartTime(pid int) (uint64, error) {
+	start, _, err := stubs.ProcessStart(pid)
+	return start, err
+}
+
+// Unblock gives a command that is at work on the container some time to end, and
+// then kills the container's process, which is what it must be waiting for.
+func (s Store) Unblock(id string, grace time.Duration) {
+	if CheckID(id) != nil {
+		return
+	}
+	for deadline := time.Now().Add(grace); s.locked(id); time.Sleep(time.Millisecond) {
+		if time.Now().Before(deadline) {
+			continue
+		}
+		if state, err := s.Read(id); err == nil {
+			Signal(&state, unix.SIGKILL) // what cannot be killed is Open's to wait for
+		}
+		return
 	}
 }

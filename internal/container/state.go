@@ -33,6 +33,7 @@ type State struct {
 	Executable  string            `json:"executable,omitzero"` // process.args[0], for start's messages
 	Stubs       []string          `json:"stubs,omitempty"`     // host directories that may hold mount points of the container
 	Process     json.RawMessage   `json:"process,omitempty"`   // what exec takes over, where it is not told otherwise
+	Hooks       json.RawMessage   `json:"hooks,omitempty"`     // config.json's
 	Annotations map[string]string `json:"annotations,omitempty"`
 }
 
@@ -67,7 +68,7 @@ var (
 
 // CheckID refuses what is no file name, or none that a person could type.
 func CheckID(id string) error {
-	if id == "" || len(id) > 1024 || id[0] == '.' || id[0] == '-' {
+	if id == "" || len(id) > 255 || id[0] == '.' || id[0] == '-' {
 		return fmt.Errorf("ID %q: letters, digits and _ . + -, the first no . or -", id)
 	}
 	for _, r := range id {

@@ -79,13 +79,17 @@ func (s Store) tryCreate(id string) (*Container, error) {
 
 // Open locks an existing container and reads its state. A directory without a
 // state, left by a create that was killed at once, opens with an empty one. With
-// force so does one whose state makes no sense, which else is ErrCorrupt.
+// force, which is for removing it, so does one whose state makes no sense, which
+// else is ErrCorrupt; and where there is none, no empty directory stays.
 func (s Store) Open(id string, force bool) (*Container, error) {
 	if err := CheckID(id); err != nil {
 		return nil, err
 	}
 	c, err := lockDir(id, s.path(id))
 	if err != nil {
+		if force {
+			s.tidy()
+		}
 		return nil, err
 	}
 	state, err := s.read(id)
@@ -93,8 +97,7 @@ func (s Store) Open(id string, force bool) (*Container, error) {
 		c.Close()
 		return nil, err
 	}
-	c.State = state
-	c.State.ID = id
+	c.State, c.State.ID = state, id
 	return c, nil
 }
 
@@ -119,7 +122,7 @@ func lockDir(id, dir string) (*Container, error) {
 		unix.Close(fd)
 		return nil, fmt.Errorf("container %s: %w", id, ErrNotExist)
 	}
-	return &Container{ID: id, dir: dir, lock: fd}, nil
+	return &Container{ID: id, State: State{ID: id}, dir: dir, lock: fd}, nil
 }
 
 // Read reads a container's state without its lock.
@@ -272,12 +275,19 @@ func (c *Container) Remove() error {
 	if err := os.Remove(c.dir); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("container %s: %w", c.ID, err)
 	}
-	// Nothing stays where this was the last one.
-	base := filepath.Dir(c.dir)
-	if root := filepath.Dir(base); os.Remove(base) == nil && filepath.Base(root) == "nsboot" {
-		os.Remove(root)
-	}
+	Store{Root: filepath.Dir(filepath.Dir(c.dir))}.tidy()
 	return nil
+}
+
+// tidy leaves no empty directories where there is no container, also those of
+// commands that were killed: the one of journals (package stubs) is beside. The
+// kernel removes none that something is in.
+func (s Store) tidy() {
+	os.Remove(s.base())
+	os.Remove(filepath.Join(s.Root, "stubs"))
+	if filepath.Base(s.Root) == "nsboot" {
+		os.Remove(s.Root)
+	}
 }
 
 // Close gives up the lock.

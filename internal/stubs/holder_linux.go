@@ -40,7 +40,9 @@ func (h Holder) alive() bool {
 }
 
 // ProcessStart reads a process's start time, in clock ticks since the machine's
-// boot, and its state letter, from /proc/PID/stat.
+// boot, and its state letter, from /proc/PID/stat. The letter is X too for one
+// that has given up its namespaces on its way out: pid 1 of a pid namespace may
+// wait there, as good as dead, until somebody outside has reaped others.
 func ProcessStart(pid int) (start uint64, state byte, err error) {
 	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
 	if err != nil {
@@ -52,6 +54,10 @@ func ProcessStart(pid int) (start uint64, state byte, err error) {
 	if i < 0 || len(f) < 20 {
 		return 0, 0, fmt.Errorf("/proc/%d/stat: cannot make sense of it", pid)
 	}
+	state = f[0][0]
+	if _, err := os.Readlink("/proc/" + strconv.Itoa(pid) + "/ns/mnt"); errors.Is(err, os.ErrNotExist) && state != 'Z' {
+		state = 'X'
+	}
 	start, err = strconv.ParseUint(f[19], 10, 64)
-	return start, f[0][0], err
+	return start, state, err
 }

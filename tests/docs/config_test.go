@@ -81,7 +81,7 @@ func honoured(t *testing.T) (fields []string) {
 		t.Fatal("no list of honoured fields in internal/config/check_test.go")
 	}
 	for _, m := range listItem.FindAllStringSubmatch(list, -1) {
-		fields = append(fields, strings.ReplaceAll(m[1], "[0]", ""))
+		fields = append(fields, strings.NewReplacer("[0]", "", "[k]", "").Replace(m[1]))
 	}
 	return fields
 }

@@ -49,6 +49,7 @@ func rules() []rule {
 		{dir: "pathres", others: []string{xsys}},
 		{dir: "internal/config", others: []string{xsys, spec}},
 		{dir: "internal/stubs", own: []string{"pathres"}, others: []string{xsys}},
+		{dir: "internal/container", own: []string{"internal/stubs"}, others: []string{xsys}},
 		{dir: "internal/rlimit", others: []string{xsys}},
 	}
 }
