@@ -46,7 +46,9 @@ func (l *launcher) fork(newPID, wantProc bool) error {
 	}
 	l.pid, l.pidfd, l.isInit = int(pid), int(s.pidfd), newPID
 	l.procDir = openProcDir(l.pid)
-	l.watchSignals()
+	if !s.hold { // a held process outlives nsboot: what ends that is not for it
+		l.watchSignals()
+	}
 	if !wantProc {
 		return nil
 	}
@@ -147,7 +149,9 @@ func (l *launcher) release(exe string, cwdFD int) error {
 	if err := m.set(exe, cwdFD); err != nil {
 		return err
 	}
-	<-l.ready // a signal from now on must not end nsboot and leave the process
+	if l.ready != nil {
+		<-l.ready // a signal from now on must not end nsboot and leave the process
+	}
 	if _, err := unix.Write(l.goW, unsafe.Slice((*byte)(unsafe.Pointer(m)), m.size)); err != nil {
 		return fmt.Errorf("release the process: %w", err)
 	}
