@@ -9,8 +9,6 @@ import (
 	"path"
 	"path/filepath"
 
-	"github.com/nsboot/nsboot/internal/stubs"
-	"github.com/nsboot/nsboot/pathres"
 	"golang.org/x/sys/unix"
 )
 
@@ -48,11 +46,16 @@ func recordMount(plan *Plan, target string, mounted int, o MountOptions) error {
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(o.RecordDir, 0o700); err != nil {
-		return fmt.Errorf("record of mounts: %w", err)
-	}
 	file := recordFile(o.RecordDir, target)
-	if err := os.WriteFile(file+".new", data, 0o600); err != nil {
+	for try := 0; ; try++ {
+		if err = os.MkdirAll(o.RecordDir, 0o700); err == nil {
+			err = os.WriteFile(file+".new", data, 0o600)
+		}
+		if !os.IsNotExist(err) || try == 100 { // else the last umount has just removed the directory
+			break
+		}
+	}
+	if err != nil {
 		return fmt.Errorf("record of mounts: %w", err)
 	}
 	if err := os.Rename(file+".new", file); err != nil {
@@ -137,30 +140,18 @@ func (r *mountRecord) isAt(fd int) bool {
 func (r *mountRecord) forget(dir string) error {
 	var first error
 	for _, source := range r.Sources {
-		if err := sweepStubs(r.StateDir, source); err != nil && first == nil {
+		if err := SweepStubs(r.StateDir, source); err != nil && first == nil {
 			first = err
 		}
 	}
 	if err := os.Remove(recordFile(dir, r.Target)); err != nil && !os.IsNotExist(err) && first == nil {
 		first = fmt.Errorf("record of mounts: %w", err)
 	}
+	// Nothing stays where it was the last one.
+	if os.Remove(dir) == nil && path.Base(path.Dir(dir)) == "nsboot" {
+		os.Remove(path.Dir(dir))
+	}
 	return first
-}
-
-func sweepStubs(stateDir, source string) error {
-	fd, err := unix.Open(source, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("mount points in %s: %w", source, err)
-	}
-	defer unix.Close(fd)
-	j, err := stubs.Open(stateDir, pathres.At(fd), source, false)
-	if err != nil {
-		return err
-	}
-	return j.Close()
 }
 
 // Unmount takes down what MountAt mounted on target, with all that is mounted
