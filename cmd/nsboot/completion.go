@@ -80,7 +80,7 @@ _nsboot() {
     create) COMPREPLY=($(compgen -W "--bundle --pid-file --plan --source-fds --preserve-fds --no-new-keyring --help" -- "$cur")) ;;
     start | state | kill | delete | ps | verify | exec) _nsboot_container ;;
     list) COMPREPLY=($(compgen -W "--quiet --format --help" -- "$cur")) ;;
-    plan) COMPREPLY=($(compgen -W "--bundle --format --help" -- "$cur")) ;;
+    plan) COMPREPLY=($(compgen -W "--bundle --format --json --help" -- "$cur")) ;;
     do) COMPREPLY=($(compgen -W "--rw --help --" -- "$cur")) ;;
     mount | umount) if [[ $cur == -* ]]; then
             [[ $cmd == mount ]] && COMPREPLY=($(compgen -W "--bundle --help" -- "$cur"))
@@ -147,7 +147,7 @@ _nsboot() {
         '*'{-e,--env=}'[set KEY=VALUE]:variable:' '*'{-c,--cap=}'[add a capability]:capability:' '--preserve-fds=[how many stay open]:number:' \
         '(-t --tty)'{-t,--tty}'[terminal]' '--help[print the help]' "1:ID:($(nsboot list -q 2>/dev/null))" '*::command:_normal' ;;
     plan) _arguments '(-b --bundle)'{-b,--bundle=}'[directory of the bundle]:bundle:_files -/' \
-        '--format=[form of the plan]:format:(tree json)' '--help[print the help]' ;;
+        '--format=[form of the plan]:format:(tree json)' '--json[the same as --format json]' '--help[print the help]' ;;
     do) _arguments '*--rw=[let writes there reach the disk]:path:_files' '--help[print the help]' '*::command:_normal' ;;
     mount) _arguments '(-b --bundle)'{-b,--bundle=}'[directory of the bundle]:bundle:_files -/' \
         '--help[print the help]' '1:target:_files -/' ;;
@@ -192,6 +192,7 @@ complete -c nsboot -n '__fish_seen_subcommand_from run create' -l plan -r -F -d 
 complete -c nsboot -n '__fish_seen_subcommand_from run create' -l source-fds -x -d 'descriptors of the sources'
 complete -c nsboot -n '__fish_seen_subcommand_from run create exec' -l preserve-fds -x -d 'how many stay open'
 complete -c nsboot -n '__fish_seen_subcommand_from plan' -l format -x -a 'tree json' -d 'form of the plan'
+complete -c nsboot -n '__fish_seen_subcommand_from plan' -l json -d 'the same as --format json'
 complete -c nsboot -n '__fish_seen_subcommand_from do' -l rw -r -F -d 'let writes there reach the disk'
 complete -c nsboot -n '__fish_seen_subcommand_from mount umount' -x -a '(__fish_complete_directories)'
 complete -c nsboot -n '__fish_seen_subcommand_from spec' -l rootfs -x -a '(__fish_complete_directories)' -d 'root file system'

@@ -14,8 +14,12 @@ func planCommand(a *app, args []string) (int, error) {
 	fs := newFlags("plan")
 	fs.StringVarP(&bundle, "bundle", "b", ".", "`DIR` of the bundle: config.json is in it")
 	fs.StringVar(&format, "format", "tree", "tree, for people, or json, which run --plan replays")
+	asJSON := fs.Bool("json", false, "the same as --format json")
 	if help, err := a.parseCommand(fs, args); help || err != nil {
 		return 0, err
+	}
+	if *asJSON {
+		format = "json"
 	}
 	if err := noArguments(fs, "the bundle is named by --bundle"); err != nil {
 		return 0, err
