@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -77,6 +78,9 @@ func (b *builder) mount(i int, s *Step) error {
 	} else {
 		tree, err = b.k.newFS(s.Type, s.Source, s.Data, set)
 	}
+	if s.Type == "devpts" && errors.Is(err, unix.EINVAL) && inUserNamespace() {
+		tree, err = b.devptsOwnGroup(s, set, err)
+	}
 	if s.Type == "proc" && b.opts.procErr != nil && err == nil {
 		// What can be made from here shows the caller's processes, not the container's.
 		closeFD(tree)
@@ -93,6 +97,18 @@ func (b *builder) mount(i int, s *Step) error {
 		return err
 	}
 	return b.mountOn(s, tree, nil)
+}
+
+// devptsOwnGroup mounts a devpts without the group of its terminals, which the
+// user namespace may not have (gid=5): they are of the group of whoever opens
+// them then, and no more people may write to them.
+func (b *builder) devptsOwnGroup(s *Step, set uint64, why error) (int, error) {
+	data := slices.DeleteFunc(slices.Clone(s.Data), func(o string) bool { return strings.HasPrefix(o, "gid=") })
+	if len(data) == len(s.Data) {
+		return -1, why
+	}
+	b.report("%s: the user namespace does not have the group of the terminals (%v): they are their opener's", s.Origin, why)
+	return b.k.newFS(s.Type, s.Source, data, set)
 }
 
 // ownProc is the procfs that was made in the container's pid namespace, or for a

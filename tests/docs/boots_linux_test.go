@@ -54,8 +54,13 @@ func TestUserNamespaceFallback(t *testing.T) {
 		if err := (&exec.Cmd{Path: "/bin/true", SysProcAttr: attr}).Run(); err != nil {
 			skip(t, "no user namespaces: "+err.Error())
 		}
+		config := strings.Replace(read(t, "tests/docs/testdata/config.json"), `"mounts": [`,
+			`"mounts": [{"destination": "/dev/pts", "type": "devpts", "options": ["newinstance", "ptmxmode=0666", "mode=0620", "gid=5"]},`, 1)
+		if err := os.WriteFile(filepath.Join(bundle, "config.json"), []byte(config), 0o644); err != nil {
+			t.Fatal(err)
+		}
 		out, msg := boot(t, bin, attr, []string{"--debug"}, "cat /proc/self/mountinfo; ls -l /dev/null; ls /sys/kernel")
-		for _, want := range []string{"a recursive bind of /sys stands in", "6 are binds of the host's"} {
+		for _, want := range []string{"a recursive bind of /sys stands in", "6 are binds of the host's", "does not have the group of the terminals"} {
 			if !strings.Contains(msg, want) {
 				t.Errorf("--debug does not say %q: %s", want, msg)
 			}
