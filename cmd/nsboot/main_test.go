@@ -137,6 +137,7 @@ func TestStranger(t *testing.T) {
 		{empty, "plan", 125, []string{"config.json", "--bundle", "nsboot spec"}},
 		{empty, "run", 125, []string{"config.json", "--bundle", "nsboot spec"}},
 		{empty, "plan --bundle /nonexistent", 125, []string{"/nonexistent", "--bundle"}},
+		{bundle, "plan --bundle config.json", 125, []string{"a file", "--bundle"}},
 		{bundle, "plan somewhere", 125, []string{`"somewhere"`, "--bundle"}},
 		{bundle, "plan --format yaml", 125, []string{"yaml", "tree or json"}},
 		{bundle, "plan --bundel x", 125, []string{"--bundel", "nsboot plan --help"}},

@@ -115,6 +115,9 @@ func (a *app) loadBundle(dir string) (*bundle, error) {
 	if err != nil {
 		return nil, fmt.Errorf("bundle %s: %w", dir, err)
 	}
+	if st, err := os.Stat(abs); err == nil && st.Mode().IsRegular() {
+		return nil, &usageError{msg: "--bundle " + dir + ": a file", hint: "name the directory that it is in: --bundle " + filepath.Dir(abs)}
+	}
 	c, err := config.Load(abs)
 	if err != nil {
 		if errors.Is(err, os.ErrNotExist) {
