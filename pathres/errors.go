@@ -10,6 +10,9 @@ import (
 // openat2 has it.
 var ErrMagicLink error = magicLinkError{}
 
+// maxPath is the kernel's PATH_MAX, its final NUL included.
+const maxPath = 4096
+
 type magicLinkError struct{}
 
 func (magicLinkError) Error() string {

@@ -19,9 +19,6 @@ const (
 
 	// maxRetries bounds a loop that only a rename by somebody else keeps going.
 	maxRetries = 128
-
-	// maxPath is the kernel's PATH_MAX, its final NUL included.
-	maxPath = 4096
 )
 
 // Open opens the host directory dir as a root. Symbolic links in dir are
