@@ -49,6 +49,9 @@ type builder struct {
 	table   []string       // the mount points of the caller's namespace, where they are needed
 	empty   int            // the shared empty directory of masked paths
 	null    int            // the container's /dev/null, checked
+	hold    bool           // the journals are held from the start
+	seen    journalsSeen   // how the journals of all boots stood when last looked at
+	raced   bool           // another boot's came or went
 }
 
 // Apply carries plan out in the calling thread's mount namespace: the root on
@@ -66,21 +69,50 @@ func Apply(plan *Plan, opts ApplyOptions) (*Tree, error) {
 	if opts.StateDir == "" {
 		opts.StateDir = DefaultStateDir()
 	}
+	// A mount point that another boot has made goes when that one ends, unless
+	// this one holds the journal too (S5). To ask for a journal at each mount
+	// would cost a call each. So it is noticed if any came or went meanwhile, and
+	// then all is done again, with the journals held from the start.
+	hold, first := opts.Sources != nil, opts // sources handed over can be mounted once only
+	if opts.ProcFD > 0 && !hold {
+		// So can the procfs; before 6.15 there is no second one to be had of it.
+		again, err := unix.OpenTree(opts.ProcFD-1, "", cloneFlags(false)|unix.AT_EMPTY_PATH|unix.OPEN_TREE_CLOEXEC)
+		if hold = err != nil; !hold {
+			defer unix.Close(again)
+			first.ProcFD = again + 1
+		}
+	}
+	tree, raced, err := applyOnce(plan, profile, first, hold)
+	if err != nil || !raced || hold {
+		return tree, err
+	}
+	if err := tree.Close(); err != nil {
+		return nil, err
+	}
+	tree, _, err = applyOnce(plan, profile, opts, true)
+	return tree, err
+}
+
+// applyOnce carries the plan out. With hold, the journal of every host tree that
+// mounts need mount points in is held from the start, whether or not one is missing.
+// raced tells that other boots' journals came or went.
+func applyOnce(plan *Plan, profile Profile, opts ApplyOptions, hold bool) (tree *Tree, raced bool, err error) {
 	b := &builder{
-		k: &kernel{opts.before}, plan: plan, profile: profile, opts: opts, empty: -1,
+		k: &kernel{opts.before}, plan: plan, profile: profile, opts: opts, empty: -1, hold: hold,
 		mounted: make(map[string]*place), layers: make(map[int]int),
 		subs: make(map[int][]submount), null: -1,
 	}
 	b.tree = &Tree{Root: pathres.At(-1), target: -1}
+	b.seen = seenJournals(opts.StateDir)
 	old := unix.Umask(0) // modes are exact
 	err = b.run()
 	unix.Umask(old)
 	b.release()
 	if err != nil {
 		b.tree.Close()
-		return nil, err
+		return nil, false, err
 	}
-	return b.tree, nil
+	return b.tree, b.raced || seenJournals(opts.StateDir) != b.seen, nil
 }
 
 func (b *builder) run() error {

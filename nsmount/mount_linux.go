@@ -50,7 +50,7 @@ func (b *builder) bindOpened(i int, s *Step) error {
 		return err
 	}
 	p := b.newPlace(s, src)
-	if err := b.join(p); err != nil {
+	if err := b.join(s, p); err != nil {
 		unix.Close(tree)
 		return err
 	}

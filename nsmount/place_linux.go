@@ -117,7 +117,13 @@ func (b *builder) openJournal(p *place, at string, create bool) error {
 		p.host = fd
 		b.tree.hosts = append(b.tree.hosts, fd)
 	}
+	if create && seenJournals(b.opts.StateDir) != b.seen {
+		b.raced = true
+	}
 	j, err := stubs.Open(b.opts.StateDir, pathres.At(p.host), p.source, create)
+	if create {
+		b.seen = seenJournals(b.opts.StateDir) // that was this boot's doing
+	}
 	if err != nil || j == nil {
 		return err
 	}
@@ -144,4 +150,24 @@ func (b *builder) enter(at string, p *place) {
 	b.count++
 	p.order = b.count
 	b.mounted[at] = p
+}
+
+// journalsSeen tells one state of the journals' directory from another: the
+// directory, or what is there of the way to it, and when it last changed.
+type journalsSeen struct {
+	path         string
+	ino          uint64
+	mtime, ctime unix.Timespec
+}
+
+func seenJournals(dir string) journalsSeen {
+	for ; ; dir = path.Dir(dir) {
+		var st unix.Stat_t
+		if unix.Stat(dir, &st) == nil {
+			return journalsSeen{dir, st.Ino, st.Mtim, st.Ctim}
+		}
+		if dir == "/" || dir == "." {
+			return journalsSeen{}
+		}
+	}
 }

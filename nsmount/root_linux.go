@@ -55,7 +55,7 @@ func (b *builder) root() error {
 		p = b.newPlace(s, src)
 	}
 	b.enter("/", p)
-	return b.join(p)
+	return b.join(s, p)
 }
 
 func (b *builder) attachRoot(tree int) error {
@@ -82,11 +82,11 @@ func (b *builder) newPlace(s *Step, host int) *place {
 // join sweeps the mount points that a dead boot left in a writable host tree,
 // or joins a living boot that has some there, so that neither removes the
 // other's (S5).
-func (b *builder) join(p *place) error {
+func (b *builder) join(s *Step, p *place) error {
 	if !p.writable {
 		return nil
 	}
-	return b.openJournal(p, "", false)
+	return b.openJournal(p, "", b.hold && len(s.Stubs) > 0)
 }
 
 // checkRootDir refuses a root that is not a directory.
