@@ -45,13 +45,14 @@ type builder struct {
 	count   int               // how many were
 	layers  map[int]int       // overlays made beforehand: step index -> detached tree
 	subs    map[int][]submount
-	binds   map[string]int // the last bind at a target, once it is asked for
-	table   []string       // the mount points of the caller's namespace, where they are needed
-	empty   int            // the shared empty directory of masked paths
-	null    int            // the container's /dev/null, checked
-	hold    bool           // the journals are held from the start
-	seen    journalsSeen   // how the journals of all boots stood when last looked at
-	raced   bool           // another boot's came or went
+	binds   map[string]int  // the last bind at a target, once it is asked for
+	lacked  map[string]bool // mount points that are there only for a layer made them: nothing to copy up
+	table   []string        // the mount points of the caller's namespace, where they are needed
+	empty   int             // the shared empty directory of masked paths
+	null    int             // the container's /dev/null, checked
+	hold    bool            // the journals are held from the start
+	seen    journalsSeen    // how the journals of all boots stood when last looked at
+	raced   bool            // another boot's came or went
 }
 
 // Apply carries plan out in the calling thread's mount namespace: the root on

@@ -37,6 +37,9 @@ func (f *formatter) what(s *Step) string {
 	case OpNodes:
 		return "default devices and links, made if missing"
 	}
+	if s.CopyUp {
+		return "tmpfs, a copy of what is there"
+	}
 	if s.Source != "" && s.Source != s.Type {
 		return printable(s.Type) + " " + printable(s.Source)
 	}

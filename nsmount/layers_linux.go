@@ -118,6 +118,7 @@ func (b *builder) needLayers(rootSrc int) ([]layered, error) {
 		l := layered{index: i, step: s, src: src, parent: -1, base: -1}
 		var err error
 		if l.missing, err = b.missing(s, src); err == nil && (s.Overlay != nil && !isSpecial(src) || len(l.missing) > 0) {
+			b.lacks(s, l.missing)
 			if err = b.openByPath(&l); err == nil {
 				list = append(list, l)
 				continue
@@ -138,6 +139,16 @@ func isSpecial(fd int) bool {
 	st, err := fstat(fd)
 	kind := st.Mode & unix.S_IFMT
 	return err == nil && kind != unix.S_IFDIR && kind != unix.S_IFREG
+}
+
+// lacks keeps in mind which mount points a layer is to make.
+func (b *builder) lacks(s *Step, list []missing) {
+	for _, m := range list {
+		if b.lacked == nil {
+			b.lacked = make(map[string]bool)
+		}
+		b.lacked[path.Join(s.Target, m.path)] = true
+	}
 }
 
 // missing lists the step's stubs that its real tree lacks (S1: what exists wins).

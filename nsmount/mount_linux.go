@@ -75,6 +75,8 @@ func (b *builder) mount(i int, s *Step) error {
 	var tree int
 	if s.Type == "proc" && b.opts.ProcFD > 0 {
 		tree, err = b.ownProc(i, s, set, a.clr)
+	} else if s.CopyUp {
+		tree, err = b.filled(s, a)
 	} else {
 		tree, err = b.k.newFS(s.Type, s.Source, s.Data, set)
 	}

@@ -18,6 +18,8 @@ func (c *compiler) options(s *Step, opts []string) error {
 			c.attrOption(s, o)
 		case kindPropagation:
 			c.propagationOption(s, o)
+		case kindCopyUp:
+			err = c.copyUpOption(s, o)
 		case kindLater:
 			err = c.laterOption(s, o)
 		case kindSuper:
@@ -38,13 +40,15 @@ func (c *compiler) options(s *Step, opts []string) error {
 // attrOption takes an attribute of the mount. Where the profile honours few,
 // what tightens is applied all the same (standing rule).
 func (c *compiler) attrOption(s *Step, o string) {
-	few := o == "ro" || o == "rw" || o == "noatime"
-	if c.profile.Options == OptionsFew && !few && !tightens(o) {
+	if c.profile.Options == OptionsFew && !few(o) && !tightens(o) {
 		c.warn(s.Origin, "C9", "option %q is ignored by %s", o, c.profile.Name)
 		return
 	}
 	s.Flags = append(s.Flags, o)
 }
+
+// few reports whether an option is one of those that [OptionsFew] honours.
+func few(o string) bool { return o == "ro" || o == "rw" || o == "noatime" }
 
 // readonlyWins settles ro against rw: where ro wins wherever it stands, rw
 // goes; else the later of the two wins and the earlier goes.
@@ -85,6 +89,19 @@ func (c *compiler) laterOption(s *Step, o string) error {
 		return fmt.Errorf("%q is not carried out by this build", o)
 	}
 	c.warn(s.Origin, "C9", "option %q is ignored by %s", o, c.profile.Name)
+	return nil
+}
+
+// copyUpOption has a tmpfs start with what it covers.
+func (c *compiler) copyUpOption(s *Step, o string) error {
+	switch {
+	case c.profile.Options != OptionsAll:
+		c.warn(s.Origin, "C9", "option %q is ignored by %s", o, c.profile.Name)
+	case s.Op != OpMount || s.Type != "tmpfs":
+		return fmt.Errorf("%q is for a tmpfs", o)
+	default:
+		s.CopyUp = true
+	}
 	return nil
 }
 

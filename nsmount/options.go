@@ -2,6 +2,7 @@ package nsmount
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -74,13 +75,11 @@ func parseAttrs(flags []string) (attrs, error) {
 
 // superFlags are options of runtime-spec's table that belong to the file
 // system, not to the mount; fsconfig(2) takes them as flags.
-func superFlag(o string) bool {
-	switch o {
-	case "sync", "async", "dirsync", "lazytime", "nolazytime", "mand", "nomand", "iversion", "noiversion", "silent", "loud":
-		return true
-	}
-	return false
+var superFlags = [...]string{
+	"sync", "async", "dirsync", "lazytime", "nolazytime", "mand", "nomand", "iversion", "noiversion", "silent", "loud",
 }
+
+func superFlag(o string) bool { return slices.Contains(superFlags[:], o) }
 
 var propagations = [...]string{
 	"private", "rprivate", "slave", "rslave", "shared", "rshared", "unbindable", "runbindable",
@@ -95,6 +94,7 @@ const (
 	kindSuper                         // a flag of the file system
 	kindPropagation                   // private, rslave, ...
 	kindBind                          // bind, rbind
+	kindCopyUp                        // tmpcopyup
 	kindNothing                       // defaults and the like
 	kindLater                         // of the table, not yet carried out: refused by name
 )
@@ -105,7 +105,9 @@ func classify(o string) optionKind {
 		return kindBind
 	case "defaults", "":
 		return kindNothing
-	case "remount", "tmpcopyup", "idmap", "ridmap":
+	case "tmpcopyup":
+		return kindCopyUp
+	case "remount", "idmap", "ridmap":
 		return kindLater
 	}
 	if _, _, ok := lookupAttr(o); ok {

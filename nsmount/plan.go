@@ -52,6 +52,8 @@ type Step struct {
 	Stubs   []string `json:"stubs,omitempty"`   // mount points needed inside, relative to Target (S2)
 	NoLinks bool     `json:"noLinks,omitzero"`  // a symlink in Target is an error (P1)
 
+	CopyUp bool `json:"copyUp,omitzero"` // a tmpfs starts with what the directory under it holds
+
 	Device *Device `json:"device,omitempty"` // of OpDevice
 }
 
@@ -188,6 +190,8 @@ func (s *Step) check(i int) error {
 		return fmt.Errorf("target %q is not a clean absolute path", s.Target)
 	case s.Op == OpDevice && s.Device == nil:
 		return fmt.Errorf("op device without a device")
+	case s.CopyUp && (s.Op != OpMount || s.Type != "tmpfs"):
+		return fmt.Errorf("copyUp is for a tmpfs")
 	}
 	for _, str := range append([]string{s.Source, s.Type}, append(s.Flags, s.Data...)...) {
 		if strings.IndexByte(str, 0) >= 0 {

@@ -87,6 +87,7 @@ _nsboot() {
         else
             compopt -o filenames; COMPREPLY=($(compgen -d -- "$cur"))
         fi ;;
+    features | version) COMPREPLY=($(compgen -W "--help" -- "$cur")) ;;
     spec) COMPREPLY=($(compgen -W "--rootfs --help" -- "$cur")) ;;
     completion) COMPREPLY=($(compgen -W "bash zsh fish" -- "$cur")) ;;
     esac
@@ -152,6 +153,7 @@ _nsboot() {
     mount) _arguments '(-b --bundle)'{-b,--bundle=}'[directory of the bundle]:bundle:_files -/' \
         '--help[print the help]' '1:target:_files -/' ;;
     umount) _arguments '--help[print the help]' '1:target:_files -/' ;;
+    features | version) _arguments '--help[print the help]' ;;
     spec) _arguments '--rootfs=[root file system]:directory:_files -/' '--help[print the help]' ;;
     delete) _arguments '(-f --force)'{-f,--force}'[kill it first; gone is no error]' '--help[print the help]' "1:ID:($(nsboot list -q 2>/dev/null))" ;;
     completion) _arguments '1:shell:(bash zsh fish)' ;;

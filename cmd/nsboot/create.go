@@ -46,6 +46,7 @@ func createCommand(a *app, args []string) (int, error) {
 	case f.console != "":
 		return 0, &usageError{msg: "--console-socket: this build makes no pty"}
 	}
+	a.log.holdWarnings()
 	b, err := a.loadBundle(f.bundle)
 	if err != nil {
 		return 0, err

@@ -69,6 +69,9 @@ func (a *app) exec(id string, cmd []string, f *execFlags) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	if f.detach {
+		a.log.holdWarnings()
+	}
 	for _, w := range p.Warnings {
 		a.log.warning(w)
 	}
@@ -81,7 +84,8 @@ func (a *app) exec(id string, cmd []string, f *execFlags) (int, error) {
 			return writeFile(f.pidFile, strconv.Itoa(pid))
 		}
 	}
-	return nsmount.Exec(nsmount.Target{Pid: state.Pid, StartTime: state.StartTime, Profile: state.Profile}, p, o)
+	code, err := nsmount.Exec(nsmount.Target{Pid: state.Pid, StartTime: state.StartTime, Profile: state.Profile}, p, o)
+	return code, sayNotFound(err)
 }
 
 // compile makes the process: the container's own with another command, or the

@@ -39,7 +39,7 @@ func (g *globals) flags() *pflag.FlagSet {
 	fs.StringVar(&g.overlay, "overlay", "none", "throwaway layer: none, root or all, then :memory or :dir=/ABS, then ,size=N")
 	fs.StringVar(&g.tmp, "tmp", "auto", "/tmp: auto (the profile's rule), tmpfs (always one) or rootfs (never)")
 	fs.StringArrayVar(&g.ignore, "ignore", nil, "accept a field of config.json that this build does not honour; may be repeated")
-	fs.StringVar(&g.log, "log", "", "write messages to FILE instead of standard error")
+	fs.StringVar(&g.log, "log", "", "write messages to FILE; errors go to standard error as well")
 	fs.StringVar(&g.logFormat, "log-format", "text", "text or json")
 	fs.StringVar(&g.rootless, "rootless", "auto", "auto or false: this build makes no user namespace")
 	fs.StringVar(&g.cgroups, "cgroup-manager", "disabled", "disabled; cgroupfs and systemd are accepted with a warning: this build applies no cgroups")

@@ -9,6 +9,9 @@ func lifecycleText(name string) (text, examples string) {
 root is switched, and a process waits for nsboot start. It has descriptors 0, 1
 and 2 of nsboot, is reparented to the nearest subreaper when nsboot ends, and
 lives until nsboot delete --force. A create that fails leaves nothing.
+
+Standard error is the process's too. Where an engine reads it from a pipe, a
+warning is written only if create fails; --log FILE gets it in any case.
 `, `  sudo nsboot create --bundle /srv/web --pid-file /run/web.pid web
   sudo nsboot --root /run/mine create web < /dev/null > web.log 2>&1
 `
@@ -56,6 +59,12 @@ process has ended is stopped, whoever ended it.
 		return `The pids are those of the caller. With --format json they are an array.
 `, `  sudo nsboot ps web
   sudo nsboot ps --format json web
+`
+	case "features":
+		return `The document is runtime-spec's, and what the profile makes of it: mountOptions
+are those that are honoured. What this build does not do is there as false.
+`, `  nsboot features
+  nsboot --profile oci features
 `
 	case "verify":
 		return `Exits with 0 if the container's mount table is what its plan says, else with 1

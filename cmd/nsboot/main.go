@@ -45,6 +45,7 @@ func commands() []command {
 		{"list", "[-q] [--format table|json]", "list the containers", listCommand},
 		{"verify", "ID", "compare a container's mounts with its plan", verifyCommand},
 		{"ps", "[--format table|json] ID", "list a container's processes", psCommand},
+		{"features", "", "print what this build does, as JSON", featuresCommand},
 		{"version", "", "print the version", versionCommand},
 		{"completion", "bash|zsh|fish", "print a completion script for a shell", completionCommand},
 	}

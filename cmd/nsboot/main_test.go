@@ -275,6 +275,8 @@ func TestVersionSpecDelete(t *testing.T) {
 	}
 }
 
+// TestLogFlags: an error is in the log, and on standard error for whoever does not
+// read that.
 func TestLogFlags(t *testing.T) {
 	dir := t.TempDir()
 	log := filepath.Join(dir, "log")
@@ -283,7 +285,7 @@ func TestLogFlags(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.code != 125 || r.stderr != "" || !strings.HasPrefix(string(data), `{"level":"error","msg":`) || strings.Count(string(data), "\n") != 1 {
+	if r.code != 125 || !strings.HasPrefix(r.stderr, "nsboot: open ") || !strings.HasPrefix(string(data), `{"level":"error","msg":`) || strings.Count(string(data), "\n") != 1 {
 		t.Errorf("%+v, log:\n%s", r, data)
 	}
 }

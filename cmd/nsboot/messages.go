@@ -63,10 +63,28 @@ func exitCode(err error) int {
 // logger writes nsboot's messages, a line each: text to a person, JSON to a
 // program.
 type logger struct {
-	w     io.Writer
-	file  *os.File
-	json  bool
-	debug bool
+	w      io.Writer
+	file   *os.File  // w, if it is that of --log
+	stderr io.Writer // what w was before
+	json   bool
+	debug  bool
+	hold   bool     // warnings wait for an error
+	held   []string // those that wait
+}
+
+// holdWarnings is for commands whose standard error the container goes on
+// writing to. Where an engine reads it from a pipe, a warning of nsboot would
+// stand in the container's log as if it were the container's own: it is written
+// only if the command fails. A file or a terminal gets it at once, and so do
+// --log and --debug.
+func (l *logger) holdWarnings() {
+	f, ok := l.w.(*os.File)
+	if !ok || l.file != nil || l.debug {
+		return
+	}
+	if st, err := f.Stat(); err == nil {
+		l.hold = st.Mode()&(os.ModeNamedPipe|os.ModeSocket) != 0
+	}
 }
 
 func (l *logger) open(g *globals) error {
@@ -85,14 +103,33 @@ func (l *logger) open(g *globals) error {
 	if err != nil {
 		return fmt.Errorf("--log: %w", err)
 	}
-	l.file, l.w = f, f
+	l.file, l.stderr, l.w = f, l.w, f
 	return nil
 }
 
 func (l *logger) close() {}
 
-func (l *logger) error(msg, hint string) { l.write("error", msg, hint) }
-func (l *logger) warning(msg string)     { l.write("warning", "warning: "+msg, "") }
+// error also goes to standard error if there is a log file: conmon sends on what
+// it reads there when a create has failed, and an engine that finds nothing says
+// only that it found nothing.
+func (l *logger) error(msg, hint string) {
+	for _, w := range l.held {
+		l.write("warning", "warning: "+w, "")
+	}
+	l.held = nil
+	l.write("error", msg, hint)
+	if l.file != nil {
+		(&logger{w: l.stderr}).write("error", msg, hint)
+	}
+}
+
+func (l *logger) warning(msg string) {
+	if l.hold {
+		l.held = append(l.held, msg)
+		return
+	}
+	l.write("warning", "warning: "+msg, "")
+}
 
 // debugf is nil-safe work only where somebody listens.
 func (l *logger) debugf(msg string) {

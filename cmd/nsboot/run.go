@@ -53,6 +53,9 @@ func runCommand(a *app, args []string) (int, error) {
 	if hasCmd && len(cmd) == 0 {
 		return 0, &usageError{msg: "nothing after --", hint: "leave -- out to run process.args of config.json"}
 	}
+	if f.detach {
+		a.log.holdWarnings()
+	}
 	b, err := a.loadBundle(f.bundle)
 	if err != nil {
 		return 0, err

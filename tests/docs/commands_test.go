@@ -19,9 +19,11 @@ var (
 var foreignFlags = map[string]bool{
 	"network": true, "platform": true, "overlay2": true, // runsc
 	"user": true, "map-root-user": true, "mount": true, // unshare
-	"one-file-system": true, // rm
-	"force":           true, // nsboot delete; read by hand
-	"help":            true,
+	"one-file-system": true,                                                                            // rm
+	"rm":              true, "volume": true, "name": true, "time": true, "tmpfs": true, "ulimit": true, // podman
+	"runc-binary": true, // ctr
+	"force":       true, // nsboot delete; read by hand
+	"help":        true,
 }
 
 // TestFlagsExist: each flag of nsboot that a document names is defined.

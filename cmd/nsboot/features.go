@@ -1,0 +1,56 @@
+package main
+
+import (
+	"strings"
+
+	"github.com/nsboot/nsboot/nsmount"
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"github.com/opencontainers/runtime-spec/specs-go/features"
+)
+
+func featuresCommand(a *app, args []string) (int, error) {
+	fs := newFlags("features")
+	if help, err := a.parseCommand(fs, args); help || err != nil {
+		return 0, err
+	}
+	if err := noArguments(fs, "nsboot features"); err != nil {
+		return 0, err
+	}
+	f, err := featuresOf(a.global.profile)
+	if err != nil {
+		return 0, err
+	}
+	return 0, a.printJSON(f)
+}
+
+// featuresOf is what this build does, as runtime-spec has it written down. What
+// it does not do is there as false: left out it would mean that nobody knows.
+func featuresOf(profile string) (*features.Features, error) {
+	options, err := nsmount.HonouredOptions(profile)
+	if err != nil {
+		return nil, err
+	}
+	no := new(bool)
+	return &features.Features{
+		OCIVersionMin: "1.0.0",
+		OCIVersionMax: specs.Version,
+		Hooks:         []string{"prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop"},
+		MountOptions:  options,
+		Linux: &features.Linux{
+			Namespaces:      nsmount.NamespaceTypes(),
+			Capabilities:    nsmount.CapabilityNames(),
+			Cgroup:          &features.Cgroup{V1: no, V2: no, Systemd: no, SystemdUser: no, Rdma: no},
+			Seccomp:         &features.Seccomp{Enabled: no},
+			Apparmor:        &features.Apparmor{Enabled: no},
+			Selinux:         &features.Selinux{Enabled: no},
+			IntelRdt:        &features.IntelRdt{Enabled: no},
+			MountExtensions: &features.MountExtensions{IDMap: &features.IDMap{Enabled: no}},
+			NetDevices:      &features.NetDevices{Enabled: no},
+		},
+		Annotations: map[string]string{
+			"com.github.nsboot.version":  version,
+			"com.github.nsboot.profile":  profile,
+			"com.github.nsboot.profiles": strings.Join(nsmount.ProfileNames(), ","),
+		},
+	}, nil
+}
