@@ -30,8 +30,10 @@ type LookRules struct {
 	// FirstPATH: the first PATH= of the environment counts, else the last (E3).
 	FirstPATH bool
 	// RelativeFromRoot: relative and empty elements of PATH are taken from '/',
-	// else they are skipped (E4; see [SkippedElements]).
+	// else they are skipped (E4).
 	RelativeFromRoot bool
+	// WarnSkipped: what is skipped is warned of (E4; see [SkippedElements]).
+	WarnSkipped bool
 
 	// What an element does that cannot be reached (E5, E6); any other errno is
 	// Abort.
@@ -76,7 +78,8 @@ func RulesRunsc() LookRules {
 // RulesOCI are the rules of profile oci.
 func RulesOCI() LookRules {
 	return LookRules{
-		NotExist: Next, Denied: Next, NotDir: Next, Loop: Next, Stale: Next,
+		WarnSkipped: true,
+		NotExist:    Next, Denied: Next, NotDir: Next, Loop: Next, Stale: Next,
 		Unusable: Remember, Directory: Next,
 	}
 }
@@ -102,11 +105,12 @@ func (e *LookError) Error() string {
 // executable' (126) with errors.Is.
 func (e *LookError) Unwrap() error { return e.Err }
 
-// SkippedElements returns the elements of PATH that a search by these rules skips
-// because they are relative (E4), for the caller to warn of.
-func SkippedElements(env []string, rules LookRules) []string {
+// SkippedElements returns the elements of PATH that the search for name by these
+// rules skips because they are relative, where the rules want that warned of (E4).
+// A name with a slash is not searched for.
+func SkippedElements(name string, env []string, rules LookRules) []string {
 	list, ok := pathOf(env, rules.FirstPATH)
-	if !ok || rules.RelativeFromRoot {
+	if !ok || !rules.WarnSkipped || strings.Contains(name, "/") {
 		return nil
 	}
 	var skipped []string

@@ -72,9 +72,7 @@ func (a *app) exec(id string, cmd []string, f *execFlags) (int, error) {
 	if f.detach {
 		a.log.holdWarnings()
 	}
-	for _, w := range p.Warnings {
-		a.log.warning(w)
-	}
+	a.warnOf(p, state.Profile)
 	o := nsmount.ExecOptions{PreserveFDs: f.preserve}
 	if f.detach {
 		o.Detached = func(pid int) error {

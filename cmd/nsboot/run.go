@@ -12,6 +12,7 @@ import (
 	"github.com/nsboot/nsboot/internal/config"
 	"github.com/nsboot/nsboot/internal/container"
 	"github.com/nsboot/nsboot/nsmount"
+	"github.com/nsboot/nsboot/pathres"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
 
@@ -240,9 +241,7 @@ func (a *app) prepare(b *bundle, f *runFlags) (*prepared, error) {
 	for _, w := range plan.Warnings {
 		a.log.warning(w.String())
 	}
-	for _, w := range process.Warnings {
-		a.log.warning(w)
-	}
+	a.warnOf(process, plan.Profile)
 	if err := checkHooks(b.spec.Hooks); err != nil {
 		return nil, err
 	}
@@ -258,6 +257,21 @@ func (a *app) prepare(b *bundle, f *runFlags) (*prepared, error) {
 		opts.Report = a.log.debugf
 	}
 	return &prepared{plan, process, opts}, nil
+}
+
+// warnOf prints what is to be warned of about a process: of its config, and of
+// the search for its executable by a profile (E4).
+func (a *app) warnOf(p *nsmount.Process, profile string) {
+	for _, w := range p.Warnings {
+		a.log.warning(w)
+	}
+	rules, err := nsmount.ProfileByName(profile)
+	if err != nil || len(p.Args) == 0 {
+		return // said elsewhere
+	}
+	for _, e := range pathres.SkippedElements(p.Args[0], p.Env, rules.Lookup) {
+		a.log.warning(fmt.Sprintf("process.env: PATH: element %q is not absolute: it is skipped (E4)", e))
+	}
 }
 
 // boot runs the bundle. It returns only where something is left to do.
