@@ -67,6 +67,8 @@ _nsboot() {
     --cgroup-manager) COMPREPLY=($(compgen -W "disabled cgroupfs systemd" -- "$cur")); return ;;
     --bundle | -b | --rootfs | --root) compopt -o filenames; COMPREPLY=($(compgen -d -- "$cur")); return ;;
     --plan | --log | --rw | --pid-file | --process) compopt -o default; return ;;
+    --skip) compopt -o default; return ;;
+    --max-entries | --depth | --probe-name) return ;;
     --ignore | --source-fds | --preserve-fds | --user | --cwd | --env | --cap | --console-socket) return ;;
     esac
     case $cmd in
@@ -88,6 +90,11 @@ _nsboot() {
             compopt -o filenames; COMPREPLY=($(compgen -d -- "$cur"))
         fi ;;
     features | version) COMPREPLY=($(compgen -W "--help" -- "$cur")) ;;
+    view) if [[ $cur == -* ]]; then
+            COMPREPLY=($(compgen -W "--json --no-probe --max-entries --depth --skip --probe-name --help" -- "$cur"))
+        else
+            compopt -o default
+        fi ;;
     spec) COMPREPLY=($(compgen -W "--rootfs --help" -- "$cur")) ;;
     completion) COMPREPLY=($(compgen -W "bash zsh fish" -- "$cur")) ;;
     esac
@@ -154,6 +161,9 @@ _nsboot() {
         '--help[print the help]' '1:target:_files -/' ;;
     umount) _arguments '--help[print the help]' '1:target:_files -/' ;;
     features | version) _arguments '--help[print the help]' ;;
+    view) _arguments '--json[a line of JSON for each thing]' '--no-probe[try nothing]' '--max-entries=[bound of the tree]:number:' \
+        '--depth=[bound of the tree]:number:' '*--skip=[leave out]:path:_files' '--probe-name=[name of what is tried]:name:' \
+        '--help[print the help]' '*:path:_files' ;;
     spec) _arguments '--rootfs=[root file system]:directory:_files -/' '--help[print the help]' ;;
     delete) _arguments '(-f --force)'{-f,--force}'[kill it first; gone is no error]' '--help[print the help]' "1:ID:($(nsboot list -q 2>/dev/null))" ;;
     completion) _arguments '1:shell:(bash zsh fish)' ;;
@@ -214,5 +224,12 @@ complete -c nsboot -n '__fish_seen_subcommand_from exec' -l cwd -x -d 'directory
 complete -c nsboot -n '__fish_seen_subcommand_from exec' -s e -l env -x -d 'set KEY=VALUE'
 complete -c nsboot -n '__fish_seen_subcommand_from exec' -s c -l cap -x -d 'add a capability'
 complete -c nsboot -n '__fish_seen_subcommand_from exec' -s t -l tty -d 'terminal'
+complete -c nsboot -n '__fish_seen_subcommand_from view' -F
+complete -c nsboot -n '__fish_seen_subcommand_from view' -l json -d 'a line of JSON for each thing'
+complete -c nsboot -n '__fish_seen_subcommand_from view' -l no-probe -d 'try nothing'
+complete -c nsboot -n '__fish_seen_subcommand_from view' -l max-entries -x -d 'bound of the tree'
+complete -c nsboot -n '__fish_seen_subcommand_from view' -l depth -x -d 'bound of the tree'
+complete -c nsboot -n '__fish_seen_subcommand_from view' -l skip -r -F -d 'leave out'
+complete -c nsboot -n '__fish_seen_subcommand_from view' -l probe-name -x -d 'name of what is tried'
 complete -c nsboot -n '__fish_seen_subcommand_from completion' -a 'bash zsh fish'
 `

@@ -135,6 +135,9 @@ that is there already is not overwritten.
   nsboot completion fish > ~/.config/fish/completions/nsboot.fish
 `
 	}
+	if text, examples = viewText(name); text != "" {
+		return text, examples
+	}
 	return lifecycleText(name)
 }
 

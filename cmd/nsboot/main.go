@@ -46,6 +46,7 @@ func commands() []command {
 		{"verify", "ID", "compare a container's mounts with its plan", verifyCommand},
 		{"ps", "[--format table|json] ID", "list a container's processes", psCommand},
 		{"features", "", "print what this build does, as JSON", featuresCommand},
+		{"view", "[--json] [PATH...]", "print what a process sees of its file system", viewCommand},
 		{"version", "", "print the version", versionCommand},
 		{"completion", "bash|zsh|fish", "print a completion script for a shell", completionCommand},
 	}

@@ -51,6 +51,11 @@ func rules() []rule {
 		{dir: "internal/stubs", own: []string{"pathres"}, others: []string{xsys}},
 		{dir: "internal/container", own: []string{"internal/stubs"}, others: []string{xsys}},
 		{dir: "internal/rlimit", others: []string{xsys}},
+		{
+			dir:    "internal/fsview",
+			others: []string{xsys, mountinfo},
+			limits: map[string]func(string) bool{mountinfo: readsMountTable},
+		},
 	}
 }
 

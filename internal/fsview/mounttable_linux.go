@@ -1,0 +1,169 @@
+package fsview
+
+import (
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/moby/sys/mountinfo"
+	"golang.org/x/sys/unix"
+)
+
+// mount is one line of the mount table.
+type mount struct {
+	id, parent int
+	path       string
+	facts      map[string]string
+}
+
+// readMounts fills in the mounts that a path leads to, by path, and returns the
+// others. Where there is no table, mount points are found by looking.
+func (l *look) readMounts() (hidden []mount, byTable bool) {
+	f, err := os.Open("/proc/self/mountinfo")
+	if err != nil {
+		l.mounts = foundMounts()
+		return nil, false
+	}
+	defer f.Close()
+	table, err := mountinfo.GetMountsFromReader(f, nil)
+	if err != nil || len(table) == 0 {
+		l.mounts = foundMounts()
+		return nil, false
+	}
+	var all []mount
+	for _, m := range table {
+		if !l.skips(m.Mountpoint) {
+			all = append(all, mount{m.ID, m.Parent, m.Mountpoint, tableFacts(m)})
+		}
+	}
+	l.mounts, hidden = visible(all)
+	return hidden, true
+}
+
+// tableFacts are those of a mount that a process can observe, with the names of
+// mount(8). What a file system is made with (size=, lowerdir=) is left out: what
+// of it can be seen is in the tree and in the probes.
+func tableFacts(m *mountinfo.Info) map[string]string {
+	f := map[string]string{"type": m.FSType, "access": "rw", "propagation": "private"}
+	var flags []string
+	atime := "strictatime"
+	for i, o := range strings.Split(m.Options+","+m.VFSOptions, ",") {
+		own := i <= strings.Count(m.Options, ",")
+		switch o {
+		case "ro":
+			f["access"] = "ro"
+		case "nosuid", "nodev", "noexec", "nosymfollow", "nodiratime", "sync", "dirsync", "mand", "lazytime":
+			flags = append(flags, o)
+		case "noatime", "relatime":
+			if own {
+				atime = o
+			}
+		}
+	}
+	slices.Sort(flags)
+	f["flags"] = strings.Join(append(slices.Compact(flags), atime), ",")
+	var kinds []string
+	for _, word := range strings.Fields(m.Optional) {
+		switch name, _, _ := strings.Cut(word, ":"); name {
+		case "shared":
+			kinds = append(kinds, "shared")
+		case "master":
+			kinds = append(kinds, "slave")
+		case "unbindable":
+			kinds = append(kinds, "unbindable")
+		}
+	}
+	if len(kinds) > 0 {
+		f["propagation"] = strings.Join(kinds, " ")
+	}
+	return f
+}
+
+// visible parts the mounts that a path leads to from those that others cover.
+func visible(all []mount) (seen, hidden []mount) {
+	known := make(map[int]bool, len(all))
+	for _, m := range all {
+		known[m.id] = true
+	}
+	over := make(map[int][]int, len(all)) // by mount id: what is mounted on it
+	root := -1
+	for i, m := range all {
+		switch {
+		case m.id != m.parent && known[m.parent]:
+			over[m.parent] = append(over[m.parent], i)
+		case m.path == "/":
+			root = i
+		}
+	}
+	for i, m := range all {
+		if root >= 0 && land(all, over, root, m.path) == i {
+			seen = append(seen, m)
+		} else {
+			hidden = append(hidden, m)
+		}
+	}
+	byPath := func(a, b mount) int { return ComparePaths(a.path, b.path) }
+	slices.SortStableFunc(seen, byPath)
+	slices.SortStableFunc(hidden, byPath)
+	return seen, hidden
+}
+
+// land walks a path down from the root's mount and returns the mount that it
+// ends in.
+func land(all []mount, over map[int][]int, at int, p string) int {
+	for {
+		next := -1
+		for _, i := range over[all[at].id] {
+			if q := all[i].path; Below(p, q) && (next < 0 || len(q) <= len(all[next].path)) {
+				next = i
+			}
+		}
+		if next < 0 {
+			return at
+		}
+		at = next
+	}
+}
+
+// foundMounts finds mount points without a table: where the device number
+// changes, down to the third level.
+func foundMounts() (out []mount) {
+	var visit func(p string, above uint64, depth int)
+	visit = func(p string, above uint64, depth int) {
+		var st unix.Stat_t
+		if unix.Lstat(p, &st) != nil {
+			return
+		}
+		if p == "/" || st.Dev != above {
+			out = append(out, mount{path: p, facts: map[string]string{}})
+		}
+		if st.Mode&unix.S_IFMT != unix.S_IFDIR || depth == 3 {
+			return
+		}
+		names, _ := sortedNames(p)
+		for _, name := range names {
+			visit(join(p, name), st.Dev, depth+1)
+		}
+	}
+	visit("/", 0, 0)
+	return out
+}
+
+// mountRecords writes the table.
+func (l *look) mountRecords(hidden []mount) {
+	for _, m := range l.mounts {
+		addStatfs(m.path, m.facts)
+		l.put(Record{Kind: KindMount, Path: m.path, Facts: m.facts})
+	}
+	for i := 0; i < len(hidden); {
+		n := i
+		f := map[string]string{}
+		for ; n < len(hidden) && hidden[n].path == hidden[i].path; n++ {
+			h := hidden[n].facts
+			f[strconv.Itoa(n-i+1)] = h["type"] + " " + h["access"] + " " + h["flags"]
+		}
+		l.put(Record{Kind: KindHidden, Path: hidden[i].path, Facts: f})
+		i = n
+	}
+}
