@@ -27,9 +27,10 @@ type ApplyOptions struct {
 	// about the kernel, a line each.
 	Report func(string)
 
-	beforeStub  func()   // called before a mount point is made on the host
-	sourcePaths []string // where Sources were, as far as /proc tells
-	procErr     error    // why there is no procfs of the container's pid namespace
+	beforeStub  func()      // called before a mount point is made on the host
+	sourcePaths []string    // where Sources were, as far as /proc tells
+	shared      map[int]int // replicas of the pod's mounts, by step: detached trees
+	procErr     error       // why there is no procfs of the container's pid namespace
 
 	before func(call string) error // fault injection of the tests
 }
@@ -74,7 +75,7 @@ func Apply(plan *Plan, opts ApplyOptions) (*Tree, error) {
 	// this one holds the journal too (S5). To ask for a journal at each mount
 	// would cost a call each. So it is noticed if any came or went meanwhile, and
 	// then all is done again, with the journals held from the start.
-	hold, first := opts.Sources != nil, opts // sources handed over can be mounted once only
+	hold, first := opts.Sources != nil || opts.shared != nil, opts // sources handed over can be mounted once only
 	if opts.ProcFD > 0 && !hold {
 		// So can the procfs; before 6.15 there is no second one to be had of it.
 		again, err := unix.OpenTree(opts.ProcFD-1, "", cloneFlags(false)|unix.AT_EMPTY_PATH|unix.OPEN_TREE_CLOEXEC)
@@ -177,6 +178,8 @@ func (b *builder) step(i int) error {
 		return b.bind(i, s)
 	case OpMount:
 		return b.mount(i, s)
+	case OpShared:
+		return b.shared(i, s)
 	case OpDev:
 		return b.dev(s)
 	case OpNodes:

@@ -23,6 +23,9 @@ type BootOptions struct {
 	// then always a child, whose pid they are told.
 	Moments *Moments
 
+	// Pod, if not nil, makes the container a child of a pod.
+	Pod *Pod
+
 	hold *HoldOptions // of Create
 }
 
@@ -117,6 +120,7 @@ type booter struct {
 	opts     BootOptions
 	launcher *launcher
 	home     home
+	pod      *podMember // nil if it is of no pod
 	tree     *Tree
 	exe      string
 	cwd      int // descriptor of process.cwd in the container
@@ -139,6 +143,11 @@ func (b *booter) prepare() error {
 	}
 	if b.home, err = openHome(); err != nil {
 		return err
+	}
+	if b.opts.Pod != nil {
+		if err := b.openPod(); err != nil {
+			return err
+		}
 	}
 	if b.opts.hold != nil {
 		if err := b.launcher.openHold(b.opts.hold); err != nil {
@@ -263,7 +272,10 @@ func (b *booter) build() error {
 	if err := b.opts.Moments.built(b.launcher.pid); err != nil {
 		return err
 	}
-	return b.switchRoot()
+	if err := b.switchRoot(); err != nil || b.pod == nil {
+		return err
+	}
+	return b.publish()
 }
 
 // switchRoot makes the tree the root of the mount namespace and lets go of the
@@ -336,11 +348,12 @@ func (b *booter) undo() error {
 			return err
 		}
 	}
-	return b.tree.Close()
+	return errors.Join(b.unpublish(), b.tree.Close())
 }
 
 func (b *booter) close() {
 	closeFD(b.cwd)
+	b.closePod()
 	b.home.close()
 	if b.opts.ProcFD > 0 {
 		closeFD(b.opts.ProcFD - 1)

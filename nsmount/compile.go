@@ -16,6 +16,10 @@ type Options struct {
 	Bundle  string // absolute path of the bundle: relative sources start here
 	Overlay OverlayOption
 	Tmp     string // "auto" (or empty): the profile's rule; "tmpfs": always covered; "rootfs": never
+
+	// Pod are the annotations of the sandbox container, for a child of a pod:
+	// what is said there of shared mounts holds. nil = the child's own.
+	Pod map[string]string
 }
 
 // OverlayOption is the value of --overlay (C11, C12).
@@ -33,6 +37,7 @@ type compiler struct {
 	absent      func(dest string) bool // C2
 	devKeep     []string               // tightening flags of a spec mount on /dev that C3 skips
 	tmpfsOnProc bool                   // C2: a spec tmpfs stands on /proc
+	hints       []hint                 // what the pod's annotations say of volumes
 }
 
 // Compile decides, by the rules of opts.Profile, every mount of the container
@@ -64,6 +69,9 @@ func Compile(spec *specs.Spec, opts Options) (*Plan, error) {
 
 	c.plan.Mounts = specMounts(spec)
 	c.root(spec)
+	if err := c.pod(spec); err != nil {
+		return nil, err
+	}
 	c.cwd(spec, CwdInRoot)
 	if err := c.mounts(spec); err != nil {
 		return nil, err
@@ -288,7 +296,7 @@ func relTo(at, target string) string {
 
 func (op Op) needsMountPoint() bool {
 	switch op {
-	case OpBind, OpMount, OpDev, OpCgroup, OpTmp, OpStub:
+	case OpBind, OpMount, OpShared, OpDev, OpCgroup, OpTmp, OpStub:
 		return true
 	}
 	return false
@@ -296,7 +304,7 @@ func (op Op) needsMountPoint() bool {
 
 func (op Op) givesTree() bool {
 	switch op {
-	case OpRoot, OpBind, OpMount, OpDev, OpCgroup:
+	case OpRoot, OpBind, OpMount, OpShared, OpDev, OpCgroup:
 		return true
 	}
 	return false

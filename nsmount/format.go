@@ -68,7 +68,11 @@ func (f *formatter) header() {
 	if n == 1 {
 		mounts = "mount"
 	}
-	fmt.Fprintf(&f.out, "profile %s, %d %s, %s\n\n", f.plan.Profile, n, mounts, access)
+	pod := ""
+	if id := f.plan.Sandbox(); id != "" {
+		pod = ", in the pod of " + printable(id) + " (K4)"
+	}
+	fmt.Fprintf(&f.out, "profile %s, %d %s, %s%s\n\n", f.plan.Profile, n, mounts, access, pod)
 }
 
 // mounts reports whether a step makes a mount of its own.
@@ -109,7 +113,7 @@ func (f *formatter) tree() {
 	for i := range rows {
 		f.row(&rows[i], cols)
 	}
-	if slices.ContainsFunc(f.plan.Steps, func(s Step) bool { return s.NoLinks }) {
+	if slices.ContainsFunc(f.plan.Steps, func(s Step) bool { return s.NoLinks && s.Target != podDir && !below(s.Target, podDir) }) {
 		f.out.WriteString("\nA symbolic link on the way to a mount that is no bind is an error (P1).\n")
 	}
 }

@@ -23,6 +23,8 @@ func (f *formatter) what(s *Step) string {
 	switch s.Op {
 	case OpRoot, OpBind:
 		return f.bindText(s)
+	case OpShared:
+		return "the pod's " + printable(s.Source) + " (" + s.Type + ")"
 	case OpDev:
 		return "private /dev (tmpfs)"
 	case OpCgroup:

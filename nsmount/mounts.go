@@ -71,7 +71,13 @@ func (c *compiler) specMount(i int, m *specs.Mount) (*Step, error) {
 	if err := c.options(&s, m.Options); err != nil {
 		return nil, err
 	}
-	return &s, c.finishMount(&s, m)
+	if err := c.finishMount(&s, m); err != nil {
+		return nil, err
+	}
+	if h := c.hintOf(m); h != nil && (bind || s.Op == OpMount && s.Type == "tmpfs") {
+		return &s, c.shared(&s, h, m.Options)
+	}
+	return &s, nil
 }
 
 // destination cleans the destination into Target (C13).

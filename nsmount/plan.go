@@ -19,6 +19,7 @@ const (
 	OpRoot     Op = "root"     // the container's root: a bind, or one overlay
 	OpBind     Op = "bind"     // a bind of a host directory or file
 	OpMount    Op = "mount"    // a new instance of a file system
+	OpShared   Op = "shared"   // a mount that the containers of a pod share (section 6)
 	OpDev      Op = "dev"      // the private /dev of rule D1
 	OpNodes    Op = "nodes"    // the default nodes and links of runtime-spec in whatever /dev is
 	OpCgroup   Op = "cgroup"   // the process's own cgroups
@@ -40,7 +41,7 @@ type Step struct {
 	Destination string `json:"destination"`        // the spec's path, as it stands there
 	Target      string `json:"target"`             // what is mounted on: cleaned, absolute, inside the root
 	Type        string `json:"type,omitempty"`     // file system type of OpMount
-	Source      string `json:"source,omitempty"`   // absolute host path of OpRoot and OpBind, else the device name
+	Source      string `json:"source,omitempty"`   // absolute host path of OpRoot and OpBind, name of OpShared, else the device name
 	SpecIndex   int    `json:"specIndex,omitzero"` // 1 + index in config.json's mounts; 0 = not from there
 
 	Flags       []string `json:"flags,omitempty"`       // mount attributes by their fstab names: ro, nosuid, rro, ...
@@ -100,16 +101,26 @@ type SpecMount struct {
 // container, in order, root first. It is plain data and may be recorded as
 // JSON and replayed.
 type Plan struct {
-	Version  int         `json:"version"`
-	Profile  string      `json:"profile"`
-	Steps    []Step      `json:"steps"`
-	Warnings []Warning   `json:"warnings,omitempty"`
-	Readonly bool        `json:"readonlyRoot,omitzero"`
-	Mounts   []SpecMount `json:"specMounts,omitempty"`
+	Version  int       `json:"version"`
+	Profile  string    `json:"profile"`
+	Steps    []Step    `json:"steps"`
+	Warnings []Warning `json:"warnings,omitempty"`
+	Readonly bool      `json:"readonlyRoot,omitzero"`
+
+	// Pod are the annotations of config.json that section 6 reads.
+	Pod    map[string]string `json:"podAnnotations,omitempty"`
+	Mounts []SpecMount       `json:"specMounts,omitempty"`
 }
 
 // Root returns the step that makes the container's root.
 func (p *Plan) Root() *Step { return &p.Steps[0] }
+
+// Sandbox returns the ID of the sandbox container of a child of a pod, "" for
+// any other container (K4).
+func (p *Plan) Sandbox() string {
+	id, _ := SandboxOf(p.Pod)
+	return id
+}
 
 // Filesystem is one mount as a restore environment lists it.
 type Filesystem struct {
@@ -134,7 +145,7 @@ func (p *Plan) Filesystems() map[string][]Filesystem {
 			}
 		case OpDev, OpTmp:
 			kind = "tmpfs"
-		case OpMount, OpCgroup:
+		case OpMount, OpShared, OpCgroup:
 		default:
 			continue
 		}
@@ -166,6 +177,9 @@ func ParsePlan(data []byte) (*Plan, error) {
 	if _, err := ProfileByName(p.Profile); err != nil {
 		return nil, fmt.Errorf("recorded plan: %w", err)
 	}
+	if _, err := SandboxOf(p.Pod); err != nil {
+		return nil, fmt.Errorf("recorded plan: %w", err)
+	}
 	if len(p.Steps) == 0 || p.Steps[0].Op != OpRoot {
 		return nil, fmt.Errorf("recorded plan: the first step is not the root")
 	}
@@ -180,7 +194,7 @@ func ParsePlan(data []byte) (*Plan, error) {
 // check refuses a recorded step that Compile would never have written: a
 // recorded plan is input like any other.
 func (s *Step) check(i int) error {
-	known := []Op{OpRoot, OpBind, OpMount, OpDev, OpNodes, OpCgroup, OpTmp, OpStub, OpDevice, OpMask, OpReadonly, OpSeal}
+	known := []Op{OpRoot, OpBind, OpMount, OpShared, OpDev, OpNodes, OpCgroup, OpTmp, OpStub, OpDevice, OpMask, OpReadonly, OpSeal}
 	switch {
 	case !slices.Contains(known, s.Op):
 		return fmt.Errorf("unknown op %q", s.Op)
@@ -190,6 +204,8 @@ func (s *Step) check(i int) error {
 		return fmt.Errorf("target %q is not a clean absolute path", s.Target)
 	case s.Op == OpDevice && s.Device == nil:
 		return fmt.Errorf("op device without a device")
+	case s.Op == OpShared && (s.Source == "" || strings.Contains(s.Source, "/")):
+		return fmt.Errorf("op shared: %q is not the name of a shared mount", s.Source)
 	case s.CopyUp && (s.Op != OpMount || s.Type != "tmpfs"):
 		return fmt.Errorf("copyUp is for a tmpfs")
 	}

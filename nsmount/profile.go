@@ -31,6 +31,7 @@ type Profile struct {
 	DotDotDest    bool              // C13: ".." in a destination is cleaned away, else an error
 	HiddenBind    bool              // a bind hidden by a later bind of its parent is an error, as it was in the sandbox
 	TmpfsOnProc   bool              // C2: a tmpfs may take the place of procfs
+	MountHints    bool              // the annotations dev.gvisor.spec.mount.* are honoured (section 6)
 	Tmp           tmpdetect.Rule    // section 3
 	NoLinks       bool              // P1: a symlink in a non-bind destination is an error
 	Cwd           CwdRule           // P5
@@ -100,6 +101,7 @@ func profileRunsc() Profile {
 		BindByOption: true,
 		KnownTypes:   []string{"tmpfs", "proc", "sysfs", "devpts", "devtmpfs", "cgroup"},
 		ParentsFirst: true,
+		MountHints:   true,
 		Options:      OptionsKernel,
 		TmpfsMode:    "01777",
 		TmpfsOnProc:  true,

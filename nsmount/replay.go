@@ -2,6 +2,7 @@ package nsmount
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -17,6 +18,7 @@ func (p *Plan) Differences(spec *specs.Spec) []string {
 	if ro := spec.Root != nil && spec.Root.Readonly; ro != p.Readonly {
 		out = append(out, fmt.Sprintf("root.readonly: %v in the plan, %v in config.json", p.Readonly, ro))
 	}
+	out = append(out, p.podDifferences(podAnnotations(spec))...)
 	now := specMounts(spec)
 	for i := range max(len(p.Mounts), len(now)) {
 		switch {
@@ -34,6 +36,22 @@ func (p *Plan) Differences(spec *specs.Spec) []string {
 	}
 	return append(out, append(p.pathDifferences(OpMask, "maskedPaths", linux.MaskedPaths),
 		p.pathDifferences(OpReadonly, "readonlyPaths", linux.ReadonlyPaths)...)...)
+}
+
+func (p *Plan) podDifferences(now map[string]string) (out []string) {
+	for _, key := range slices.Sorted(maps.Keys(p.Pod)) {
+		if value, ok := now[key]; !ok {
+			out = append(out, fmt.Sprintf("annotations[%s]: in the plan, not in config.json", key))
+		} else if value != p.Pod[key] {
+			out = append(out, fmt.Sprintf("annotations[%s] is %q in the plan, %q in config.json", key, p.Pod[key], value))
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(now)) {
+		if _, ok := p.Pod[key]; !ok {
+			out = append(out, fmt.Sprintf("annotations[%s]: in config.json, not in the plan", key))
+		}
+	}
+	return out
 }
 
 func (p *Plan) pathDifferences(op Op, field string, now []string) []string {

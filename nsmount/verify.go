@@ -71,7 +71,7 @@ func (v *verifier) step(i int) {
 	}
 	at, there := v.resolve(s.Target)
 	v.planned[at] = true
-	if s.Recursive || s.Op == OpCgroup || s.Op == OpDev {
+	if s.Recursive || s.Op == OpCgroup || s.Op == OpDev || s.Origin == originPod {
 		v.trees = append(v.trees, at)
 	}
 	if v.covered(i, at) {

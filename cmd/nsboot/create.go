@@ -63,10 +63,18 @@ func (a *app) create(id string, b *bundle, f *runFlags) error {
 	case b.spec.Process != nil && b.spec.Process.Terminal:
 		return &usageError{msg: "process.terminal is set: a container that outlives the command has no terminal in this build", hint: "set it to false, or use nsboot run"}
 	}
+	sandbox, err := a.joinPod(b)
+	if err != nil {
+		return err
+	}
+	if sandbox != nil {
+		defer sandbox.Close()
+	}
 	p, err := a.prepare(b, f)
 	if err != nil {
 		return err
 	}
+	p.opts.Pod = podOf(sandbox, id)
 	c, err := a.global.store().Create(id)
 	if err != nil {
 		return err
@@ -81,7 +89,7 @@ func (a *app) create(id string, b *bundle, f *runFlags) error {
 	c.State = container.State{
 		Version: b.spec.Version, ID: id, Bundle: b.dir, Profile: p.plan.Profile, Created: time.Now().UTC(),
 		Executable: p.process.Args[0], Process: process, Annotations: b.spec.Annotations,
-		Hooks: h.record(), Stubs: p.places(),
+		Hooks: h.record(), Stubs: p.places(), Sandbox: p.plan.Sandbox(),
 	}
 	if err := a.createProcess(c, p, f.pidFile); err != nil {
 		c.Remove()
@@ -152,6 +160,7 @@ func (a *app) createProcess(c *container.Container, p *prepared, pidFile string)
 	}
 	if err != nil {
 		container.Kill(&c.State)
+		a.leavePod(&c.State)
 		a.sweep(&c.State)
 	}
 	return err

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/nsboot/nsboot/internal/container"
+	"github.com/nsboot/nsboot/nsmount"
 )
 
 func deleteCommand(a *app, args []string) (int, error) {
@@ -30,6 +31,12 @@ func deleteCommand(a *app, args []string) (int, error) {
 // process of it left running without a pid namespace ends with it.
 func (a *app) delete(id string, force bool) error {
 	if force {
+		// Before the lock: a create of a child may be at work, and holds it.
+		if state, err := a.global.store().Read(id); err == nil && nsmount.IsSandbox(state.Annotations) {
+			if err := a.deleteChildren(id, true); err != nil {
+				return err
+			}
+		}
 		a.global.store().Unblock(id, 2*time.Second)
 	}
 	c, status, err := a.openForce(id, force)
@@ -40,7 +47,15 @@ func (a *app) delete(id string, force bool) error {
 	if status != container.Stopped && !force {
 		return hinted(fmt.Errorf("container %s is %s: only a stopped one can be deleted", id, status), "nsboot delete --force "+id+" kills it first")
 	}
+	if nsmount.IsSandbox(c.State.Annotations) {
+		if err := a.deleteChildren(id, force); err != nil {
+			return err
+		}
+	}
 	if err := container.Kill(&c.State); err != nil {
+		return fmt.Errorf("container %s: %w", id, err)
+	}
+	if err := a.leavePod(&c.State); err != nil {
 		return fmt.Errorf("container %s: %w", id, err)
 	}
 	if err := a.sweep(&c.State); err != nil {

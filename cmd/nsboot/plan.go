@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 
+	"github.com/nsboot/nsboot/nsmount"
 	"golang.org/x/sys/unix"
 )
 
@@ -30,6 +31,11 @@ func planCommand(a *app, args []string) (int, error) {
 	b, err := a.loadBundle(bundle)
 	if err != nil {
 		return 0, err
+	}
+	if id, err := nsmount.SandboxOf(b.spec.Annotations); err == nil && id != "" {
+		if sandbox, err := a.global.store().Read(id); err == nil {
+			b.pod = sandbox.Annotations
+		}
 	}
 	p, err := a.planOf(b, "")
 	if err != nil {

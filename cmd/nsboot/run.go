@@ -110,6 +110,7 @@ func cutCommand(args []string) (own, cmd []string, has bool) {
 type bundle struct {
 	dir  string // absolute
 	spec *specs.Spec
+	pod  map[string]string // of a child of a pod: the sandbox container's annotations, if they are known
 }
 
 // loadBundle reads a bundle's config.json and says what of it this build does
@@ -143,7 +144,7 @@ func (a *app) loadBundle(dir string) (*bundle, error) {
 		return nil, refusal(refused)
 	}
 	dropIgnored(c.Spec)
-	return &bundle{abs, c.Spec}, nil
+	return &bundle{dir: abs, spec: c.Spec}, nil
 }
 
 // refusal makes one error of all that is refused, so that it is met once.
@@ -194,6 +195,7 @@ func (a *app) planOf(b *bundle, recorded string) (*nsmount.Plan, error) {
 	if err != nil {
 		return nil, err
 	}
+	opts.Pod = b.pod
 	return nsmount.Compile(b.spec, opts)
 }
 
@@ -282,6 +284,9 @@ func (a *app) boot(b *bundle, f *runFlags) (int, error) {
 	}
 	if err := needRoot("run"); err != nil {
 		return 0, err
+	}
+	if sandbox := p.plan.Sandbox(); sandbox != "" {
+		return 0, hinted(fmt.Errorf("the container belongs to the pod of %s: a run in the foreground records none (K4)", sandbox), "nsboot run --detach ID, or create and start")
 	}
 	id := f.id
 	if id == "" {

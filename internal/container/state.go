@@ -32,6 +32,7 @@ type State struct {
 	MountNS     uint64            `json:"mountNS,omitzero"`    // its mount namespace (see MountNS): what its processes have in common
 	Executable  string            `json:"executable,omitzero"` // process.args[0], for start's messages
 	Stubs       []string          `json:"stubs,omitempty"`     // host directories that may hold mount points of the container
+	Sandbox     string            `json:"sandbox,omitempty"`   // of a child of a pod: the ID of its sandbox container
 	Process     json.RawMessage   `json:"process,omitempty"`   // what exec takes over, where it is not told otherwise
 	Hooks       json.RawMessage   `json:"hooks,omitempty"`     // config.json's
 	Annotations map[string]string `json:"annotations,omitempty"`

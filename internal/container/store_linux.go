@@ -64,7 +64,7 @@ func (s Store) tryCreate(id string) (*Container, error) {
 	if err != nil {
 		return nil, fmt.Errorf("container %s: %w", id, err)
 	}
-	c, err := lockDir(id, dir)
+	c, err := lockDir(id, dir, unix.LOCK_EX)
 	if err != nil {
 		return nil, err
 	}
@@ -85,7 +85,7 @@ func (s Store) Open(id string, force bool) (*Container, error) {
 	if err := CheckID(id); err != nil {
 		return nil, err
 	}
-	c, err := lockDir(id, s.path(id))
+	c, err := lockDir(id, s.path(id), unix.LOCK_EX)
 	if err != nil {
 		if force {
 			s.tidy()
@@ -101,9 +101,26 @@ func (s Store) Open(id string, force bool) (*Container, error) {
 	return c, nil
 }
 
-// lockDir opens the directory and waits for its lock. Whoever had it may have
-// removed the directory: then it is not the container any more.
-func lockDir(id, dir string) (*Container, error) {
+// Share is Open for those who need the container to stay, and do not change it:
+// any number of them at once.
+func (s Store) Share(id string) (*Container, error) {
+	if err := CheckID(id); err != nil {
+		return nil, err
+	}
+	c, err := lockDir(id, s.path(id), unix.LOCK_SH)
+	if err != nil {
+		return nil, err
+	}
+	if c.State, err = s.read(id); err != nil {
+		c.Close()
+		return nil, err
+	}
+	return c, nil
+}
+
+// lockDir opens the directory and waits for its lock, LOCK_EX or LOCK_SH. Whoever
+// had it may have removed the directory: then it is not the container any more.
+func lockDir(id, dir string, lock int) (*Container, error) {
 	fd, err := unix.Open(dir, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 	if errors.Is(err, unix.ENOENT) {
 		return nil, fmt.Errorf("container %s: %w", id, ErrNotExist)
@@ -111,7 +128,7 @@ func lockDir(id, dir string) (*Container, error) {
 	if err != nil {
 		return nil, fmt.Errorf("container %s: %w", id, err)
 	}
-	for err = unix.Flock(fd, unix.LOCK_EX); errors.Is(err, unix.EINTR); err = unix.Flock(fd, unix.LOCK_EX) {
+	for err = unix.Flock(fd, lock); errors.Is(err, unix.EINTR); err = unix.Flock(fd, lock) {
 	}
 	if err != nil {
 		unix.Close(fd)

@@ -24,6 +24,10 @@ func init() { runtime.LockOSThread() }
 
 // TestMain runs the tests once more in a mount namespace of their own.
 func TestMain(m *testing.M) {
+	if way := os.Getenv(escapeEnv); way != "" {
+		escape(way)
+		return
+	}
 	if os.Geteuid() != 0 {
 		os.Exit(m.Run()) // each test says that it needs root
 	}
