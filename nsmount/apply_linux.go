@@ -23,6 +23,11 @@ type ApplyOptions struct {
 	// StateDir holds the journals of mount points made on the host (S5);
 	// empty: /run/nsboot/stubs, or below XDG_RUNTIME_DIR for an ordinary user.
 	StateDir string
+	// Cgroups are the directories of the container's own cgroup, by controller
+	// as /proc/PID/cgroup names it ("cpu", "" for the unified hierarchy): what
+	// a cgroup mount shows. The caller has made them, and moves the process
+	// there in Moments.Runtime; nil: it stays in the caller's.
+	Cgroups map[string]string
 	// Report, if not nil, is told of each fallback and each thing found out
 	// about the kernel, a line each.
 	Report func(string)

@@ -154,6 +154,11 @@ func (b *booter) prepare() error {
 			return err
 		}
 	}
+	if b.opts.Cgroups != nil && ns.newFlags&unix.CLONE_NEWCGROUP != 0 {
+		// Its root is the cgroup that its maker is in: the child's business.
+		ns.newFlags &^= unix.CLONE_NEWCGROUP
+		b.launcher.s.newCgroup = true
+	}
 	if err := ns.enter(b.process.Hostname); err != nil {
 		return err
 	}

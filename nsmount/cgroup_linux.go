@@ -35,6 +35,9 @@ func isCgroup2(dir string) bool {
 // namespace without a cgroup namespace of its own) the own part of the host's
 // is bound, read-only.
 func (b *builder) cgroup2(s *Step, set uint64) error {
+	if dir := b.opts.Cgroups[""]; dir != "" {
+		return b.cgroup2Own(s, dir, set)
+	}
 	tree, err := b.k.newFS("cgroup2", "cgroup", s.Data, set)
 	if errors.Is(err, unix.EPERM) || errors.Is(err, unix.EBUSY) {
 		b.report("%s: the kernel refuses a new cgroup2 (%v): a read-only bind of /sys/fs/cgroup stands in", s.Origin, err)
@@ -48,9 +51,26 @@ func (b *builder) cgroup2(s *Step, set uint64) error {
 	return b.mountOn(s, tree, nil)
 }
 
+// cgroup2Own binds the container's own directory: a cgroup namespace of its own
+// does not exist yet.
+func (b *builder) cgroup2Own(s *Step, dir string, set uint64) error {
+	if len(s.Data) > 0 {
+		b.report("%s: %v: of the whole hierarchy, left as the host has it", s.Origin, s.Data)
+	}
+	tree, err := b.k.openTree(unix.AT_FDCWD, dir, cloneFlags(false))
+	if err != nil {
+		return fmt.Errorf("bind %s: %w", dir, err)
+	}
+	if err := b.k.setattr(tree, false, set, 0, unix.MS_PRIVATE); err != nil {
+		unix.Close(tree)
+		return explainAttr(err)
+	}
+	return b.mountOn(s, tree, nil)
+}
+
 // cgroupHybrid lays out a tmpfs with the host's hierarchies.
 func (b *builder) cgroupHybrid(s *Step, set uint64) error {
-	list, err := ownCgroups()
+	list, err := ownCgroups(b.opts.Cgroups)
 	if err != nil {
 		return err
 	}
@@ -137,8 +157,8 @@ type ownCgroup struct {
 }
 
 // ownCgroups finds the process's directory in each hierarchy mounted below
-// /sys/fs/cgroup.
-func ownCgroups() ([]ownCgroup, error) {
+// /sys/fs/cgroup: the one in made, by controller, or else nsboot's own.
+func ownCgroups(made map[string]string) ([]ownCgroup, error) {
 	mounts, err := mountTable(func(m *mountinfo.Info) (skip, stop bool) {
 		return m.FSType != "cgroup" && m.FSType != "cgroup2" || path.Dir(m.Mountpoint) != "/sys/fs/cgroup", false
 	})
@@ -163,6 +183,11 @@ func ownCgroups() ([]ownCgroup, error) {
 		}
 		for ctrl, p := range own {
 			if sameHierarchy(m, ctrl) {
+				first, _, _ := strings.Cut(ctrl, ",")
+				if dir := made[first]; dir != "" {
+					c.dir, c.fsType = dir, ""
+					break
+				}
 				if rel, ok := strings.CutPrefix(p, strings.TrimSuffix(m.Root, "/")); ok {
 					c.dir = path.Join(m.Mountpoint, rel)
 				}

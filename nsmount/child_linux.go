@@ -45,7 +45,9 @@ type script struct {
 	// process outlives nsboot from exec on.
 	joins    []scriptJoin
 	detached bool
-	stdin    uintptr // becomes descriptor 0, unless it is that already
+	// newCgroup: it makes the cgroup namespace, once it is in its own cgroup.
+	newCgroup bool
+	stdin     uintptr // becomes descriptor 0, unless it is that already
 
 	// A held process waits once more, all but executed, for somebody to start
 	// it: startFD is what it reads from, outcomeFD where it tells of a failure.
@@ -113,6 +115,7 @@ const (
 	stageHold
 	stageMessage
 	stageJoin
+	stageCgroup
 	stageStdin
 	stageCloseRange
 	stagePreserve

@@ -3,6 +3,7 @@ package nsmount
 import (
 	"errors"
 	"fmt"
+	"time"
 	"unsafe"
 
 	"github.com/nsboot/nsboot/internal/stubs"
@@ -113,7 +114,18 @@ func Start(startFIFO, outcomeFIFO, exe string) error {
 	if _, err := unix.Write(start, []byte{1}); err != nil {
 		return fmt.Errorf("start: %w", err)
 	}
-	return awaitOutcome(outcome, exe)
+	if err := awaitOutcome(outcome, exe); err != nil {
+		return err
+	}
+	// Exec lets go of the two in no certain order. Whoever asks next whether the
+	// process still waits looks at the start FIFO, which must be free by then.
+	left := []unix.PollFd{{Fd: int32(start)}} // an error, once it has no reader
+	for deadline := time.Now().Add(time.Second); time.Now().Before(deadline); {
+		if n, err := unix.Poll(left, 100); err == nil && n > 0 {
+			break
+		}
+	}
+	return nil
 }
 
 // awaitOutcome reads until the process has closed its end, which exec does, or

@@ -34,6 +34,10 @@ type ExecOptions struct {
 	// Timeout, if not 0, is after how long the process is killed.
 	Timeout time.Duration
 
+	// Forked, if not nil, is told the new process's pid while it waits: to move
+	// it into the container's cgroup. Its error ends it.
+	Forked func(pid int) error
+
 	// Detached, if not nil, is told the new process's pid once it has been
 	// executed; Exec then returns at once and the process outlives the caller.
 	Detached func(pid int) error
@@ -85,7 +89,7 @@ func Exec(t Target, p *Process, o ExecOptions) (code int, err error) {
 		return 0, fmt.Errorf("process.cwd %s: %w", p.Cwd, err)
 	}
 	defer unix.Close(cwd)
-	if err := l.launch(exe, cwd); err != nil {
+	if err := l.launch(exe, cwd, o.Forked); err != nil {
 		l.kill()
 		return 0, err
 	}
@@ -110,12 +114,17 @@ func (l *launcher) killAfter(d time.Duration) *time.Timer {
 }
 
 // launch forks the child and has it become the process.
-func (l *launcher) launch(exe string, cwd int) error {
+func (l *launcher) launch(exe string, cwd int, forked func(int) error) error {
 	if err := l.fork(false, false); err != nil {
 		return err
 	}
 	if err := l.setOOM(); err != nil {
 		return err
+	}
+	if forked != nil {
+		if err := forked(l.pid); err != nil {
+			return err
+		}
 	}
 	return l.release(exe, cwd)
 }

@@ -74,6 +74,8 @@ func (l *launcher) launchError(r record) error {
 		if int(r.arg) < len(joinedTypes) {
 			e.Stage = "join the container's " + joinedTypes[r.arg] + " namespace"
 		}
+	case stageCgroup:
+		e.Stage = "make the cgroup namespace"
 	case stageStdin:
 		e.Stage = "set the standard input"
 	case stageHold:

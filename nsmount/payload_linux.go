@@ -28,6 +28,9 @@ func becomePayload(s *script, child bool) {
 			return
 		}
 	}
+	if s.newCgroup && r.fails(stageCgroup, 0, syscallErrno(unix.SYS_UNSHARE, unix.CLONE_NEWCGROUP, 0, 0, 0)) {
+		return
+	}
 	if inheritOnly(s, child); r.errno != 0 {
 		return
 	}

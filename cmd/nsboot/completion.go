@@ -64,9 +64,9 @@ _nsboot() {
         case $cmd in plan) word=tree ;; verify) word=text ;; *) word=table ;; esac
         COMPREPLY=($(compgen -W "$word json" -- "$cur")); return ;;
     --rootless) COMPREPLY=($(compgen -W "auto false" -- "$cur")); return ;;
-    --cgroup-manager) COMPREPLY=($(compgen -W "disabled cgroupfs systemd" -- "$cur")); return ;;
+    --cgroup-manager) COMPREPLY=($(compgen -W "auto cgroupfs disabled systemd" -- "$cur")); return ;;
     --bundle | -b | --rootfs | --root) compopt -o filenames; COMPREPLY=($(compgen -d -- "$cur")); return ;;
-    --plan | --log | --rw | --pid-file | --process) compopt -o default; return ;;
+    --plan | --log | --rw | --pid-file | --process | --resources) compopt -o default; return ;;
     --skip) compopt -o default; return ;;
     --max-entries | --depth | --probe-name) return ;;
     --ignore | --source-fds | --preserve-fds | --user | --cwd | --env | --cap | --console-socket) return ;;
@@ -80,7 +80,7 @@ _nsboot() {
     help) COMPREPLY=($(compgen -W "@COMMANDS@" -- "$cur")) ;;
     run) COMPREPLY=($(compgen -W "--bundle --detach --pid-file --keep --plan --source-fds --preserve-fds --help --" -- "$cur")) ;;
     create) COMPREPLY=($(compgen -W "--bundle --pid-file --plan --source-fds --preserve-fds --no-new-keyring --help" -- "$cur")) ;;
-    start | state | kill | delete | ps | verify | exec) _nsboot_container ;;
+    start | state | kill | pause | resume | update | delete | ps | verify | exec) _nsboot_container ;;
     list) COMPREPLY=($(compgen -W "--quiet --format --help" -- "$cur")) ;;
     plan) COMPREPLY=($(compgen -W "--bundle --format --json --help" -- "$cur")) ;;
     do) COMPREPLY=($(compgen -W "--rw --help --" -- "$cur")) ;;
@@ -104,6 +104,7 @@ _nsboot_container() {
     local flags=--help
     case $cmd in
     kill) flags="--all --help" ;;
+    update) flags="--resources --help" ;;
     delete) flags="--force --help" ;;
     ps | verify) flags="--format --help" ;;
     exec) flags="--process --detach --pid-file --user --cwd --env --cap --preserve-fds --tty --help" ;;
@@ -128,7 +129,7 @@ _nsboot() {
         '--log=[write messages to a file]:file:_files' \
         '--log-format=[format of messages]:format:(text json)' \
         '--rootless=[user namespace]:rootless:(auto false)' \
-        '--cgroup-manager=[cgroups]:manager:(disabled cgroupfs systemd)' \
+        '--cgroup-manager=[cgroups]:manager:(auto cgroupfs disabled systemd)' \
         '--systemd-cgroup[cgroups by systemd]' \
         '--debug[say what was found out]' \
         '--version[print the version]' \
@@ -145,8 +146,9 @@ _nsboot() {
         '--plan=[replay a recorded plan]:file:_files' '--source-fds=[descriptors]:list:' \
         '--preserve-fds=[how many stay open]:number:' '--pid-file=[write the pid]:file:_files' \
         '--no-new-keyring[accepted]' '--help[print the help]' '1:ID:' ;;
-    start | state) _arguments '--help[print the help]' "1:ID:($(nsboot list -q 2>/dev/null))" ;;
+    start | state | pause | resume) _arguments '--help[print the help]' "1:ID:($(nsboot list -q 2>/dev/null))" ;;
     kill) _arguments '(-a --all)'{-a,--all}'[all processes]' '--help[print the help]' "1:ID:($(nsboot list -q 2>/dev/null))" '2:signal:_signals' ;;
+    update) _arguments '(-r --resources)'{-r,--resources=}'[resources object]:file:_files' '--help[print the help]' "1:ID:($(nsboot list -q 2>/dev/null))" ;;
     ps) _arguments '(-f --format)'{-f,--format=}'[form]:format:(table json)' '--help[print the help]' "1:ID:($(nsboot list -q 2>/dev/null))" ;;
     verify) _arguments '(-f --format)'{-f,--format=}'[form]:format:(text json)' '--help[print the help]' "1:ID:($(nsboot list -q 2>/dev/null))" ;;
     list) _arguments '(-q --quiet)'{-q,--quiet}'[IDs only]' '(-f --format)'{-f,--format=}'[form]:format:(table json)' '--help[print the help]' ;;
@@ -188,7 +190,7 @@ const completionFishFlags = `complete -c nsboot -n __fish_use_subcommand -a help
 complete -c nsboot -n '__fish_seen_subcommand_from help' -a '@COMMANDS@'
 complete -c nsboot -n __fish_use_subcommand -l root -x -a '(__fish_complete_directories)' -d 'directory of the states'
 complete -c nsboot -n __fish_use_subcommand -l rootless -x -a 'auto false' -d 'user namespace'
-complete -c nsboot -n __fish_use_subcommand -l cgroup-manager -x -a 'disabled cgroupfs systemd' -d 'cgroups'
+complete -c nsboot -n __fish_use_subcommand -l cgroup-manager -x -a 'auto cgroupfs disabled systemd' -d 'cgroups'
 complete -c nsboot -n __fish_use_subcommand -l systemd-cgroup -d 'cgroups by systemd'
 complete -c nsboot -n __fish_use_subcommand -l profile -x -a '@PROFILES@' -d 'whose rules'
 complete -c nsboot -n __fish_use_subcommand -l overlay -x -a 'none root all' -d 'throwaway layer'
@@ -212,8 +214,9 @@ complete -c nsboot -n '__fish_seen_subcommand_from run exec' -s d -l detach -d '
 complete -c nsboot -n '__fish_seen_subcommand_from run' -l keep -d 'accepted'
 complete -c nsboot -n '__fish_seen_subcommand_from run create exec' -l pid-file -r -F -d 'write the pid'
 complete -c nsboot -n '__fish_seen_subcommand_from create' -l no-new-keyring -d 'accepted'
-complete -c nsboot -n '__fish_seen_subcommand_from start state kill delete ps verify exec' -x -a '(nsboot list -q 2>/dev/null)'
+complete -c nsboot -n '__fish_seen_subcommand_from start state kill pause resume update delete ps verify exec' -x -a '(nsboot list -q 2>/dev/null)'
 complete -c nsboot -n '__fish_seen_subcommand_from kill' -s a -l all -d 'all processes'
+complete -c nsboot -n '__fish_seen_subcommand_from update' -s r -l resources -r -F -d 'resources object'
 complete -c nsboot -n '__fish_seen_subcommand_from delete' -s f -l force -d 'kill it first; gone is no error'
 complete -c nsboot -n '__fish_seen_subcommand_from list' -s q -l quiet -d 'IDs only'
 complete -c nsboot -n '__fish_seen_subcommand_from list ps' -s f -l format -x -a 'table json' -d 'form'

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/nsboot/nsboot/internal/cgroup"
 	"github.com/nsboot/nsboot/internal/container"
 	"github.com/nsboot/nsboot/nsmount"
 	"github.com/nsboot/nsboot/pathres"
@@ -80,20 +81,26 @@ func (a *app) create(id string, b *bundle, f *runFlags) error {
 		return err
 	}
 	process, err := json.Marshal(p.process)
+	var g *cgroup.Group
+	if err == nil {
+		g, err = a.newCgroup(b, id)
+	}
 	if err != nil {
 		c.Remove()
 		return err
 	}
 	h := a.newHooks(b, id, p.plan.Profile)
 	p.opts.Moments = h.moments()
+	p.use(g)
 	c.State = container.State{
 		Version: b.spec.Version, ID: id, Bundle: b.dir, Profile: p.plan.Profile, Created: time.Now().UTC(),
 		Executable: p.process.Args[0], Process: process, Annotations: b.spec.Annotations,
-		Hooks: h.record(), Stubs: p.places(), Sandbox: p.plan.Sandbox(),
+		Hooks: h.record(), Stubs: p.places(), Sandbox: p.plan.Sandbox(), Cgroups: p.opts.Cgroups,
 	}
 	if err := a.createProcess(c, p, f.pidFile); err != nil {
+		err = errors.Join(sayNotFound(err), dropCgroup(&c.State))
 		c.Remove()
-		return sayNotFound(err)
+		return err
 	}
 	c.Close()
 	return nil
@@ -137,6 +144,9 @@ func (a *app) createProcess(c *container.Container, p *prepared, pidFile string)
 	}
 	if err == nil {
 		err = c.Save()
+	}
+	if err == nil {
+		err = a.makeCgroup(c, p.group)
 	}
 	if err != nil {
 		return err

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/nsboot/nsboot/internal/cgroup"
 	"github.com/nsboot/nsboot/internal/container"
 	"github.com/nsboot/nsboot/nsmount"
 )
@@ -19,6 +20,9 @@ func deleteCommand(a *app, args []string) (int, error) {
 	id, err := oneID(fs)
 	if err != nil {
 		return 0, err
+	}
+	if force {
+		cgroup.Sweep(a.global.cgroupsDir()) // what killed runs have left
 	}
 	err = a.delete(id, force)
 	if force && errors.Is(err, container.ErrNotExist) {
@@ -51,6 +55,10 @@ func (a *app) delete(id string, force bool) error {
 		if err := a.deleteChildren(id, force); err != nil {
 			return err
 		}
+	}
+	// Its cgroup first: a frozen process dies once that is thawed.
+	if err := dropCgroup(&c.State); err != nil {
+		return fmt.Errorf("container %s: %w", id, err)
 	}
 	if err := container.Kill(&c.State); err != nil {
 		return fmt.Errorf("container %s: %w", id, err)

@@ -60,7 +60,7 @@ func (a *app) exec(id string, cmd []string, f *execFlags) (int, error) {
 		return 0, err
 	}
 	// The lock is not taken: an exec may last as long as the container.
-	switch status := state.Status(a.global.store().Facts(&state)); status {
+	switch status := a.status(&state); status {
 	case container.Running, container.CreatedS:
 	default:
 		return 0, fmt.Errorf("container %s is %s: only in a running one can be executed", id, status)
@@ -74,6 +74,9 @@ func (a *app) exec(id string, cmd []string, f *execFlags) (int, error) {
 	}
 	a.warnOf(p, state.Profile)
 	o := nsmount.ExecOptions{PreserveFDs: f.preserve}
+	if o.Forked, err = joiner(state.Cgroups); err != nil {
+		return 0, err
+	}
 	if f.detach {
 		o.Detached = func(pid int) error {
 			if f.pidFile == "" {

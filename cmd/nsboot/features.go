@@ -30,7 +30,7 @@ func featuresOf(profile string) (*features.Features, error) {
 	if err != nil {
 		return nil, err
 	}
-	no := new(bool)
+	no, yes := new(bool), new(true)
 	return &features.Features{
 		OCIVersionMin: "1.0.0",
 		OCIVersionMax: specs.Version,
@@ -39,7 +39,7 @@ func featuresOf(profile string) (*features.Features, error) {
 		Linux: &features.Linux{
 			Namespaces:      nsmount.NamespaceTypes(),
 			Capabilities:    nsmount.CapabilityNames(),
-			Cgroup:          &features.Cgroup{V1: no, V2: no, Systemd: no, SystemdUser: no, Rdma: no},
+			Cgroup:          &features.Cgroup{V1: yes, V2: yes, Systemd: no, SystemdUser: no, Rdma: yes},
 			Seccomp:         &features.Seccomp{Enabled: no},
 			Apparmor:        &features.Apparmor{Enabled: no},
 			Selinux:         &features.Selinux{Enabled: no},

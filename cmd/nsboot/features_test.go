@@ -32,6 +32,9 @@ func TestFeatures(t *testing.T) {
 		if slices.Contains(f.Linux.Namespaces, "user") {
 			t.Error("user namespaces are listed")
 		}
+		if c := f.Linux.Cgroup; !*c.V1 || !*c.V2 || *c.Systemd {
+			t.Errorf("cgroups: v1 %v, v2 %v, by systemd %v", *c.V1, *c.V2, *c.Systemd)
+		}
 		for what, enabled := range map[string]*bool{"seccomp": f.Linux.Seccomp.Enabled, "apparmor": f.Linux.Apparmor.Enabled, "selinux": f.Linux.Selinux.Enabled} {
 			if enabled == nil || *enabled {
 				t.Errorf("%s: %s is not said to be missing", profile, what)

@@ -42,8 +42,8 @@ func (g *globals) flags() *pflag.FlagSet {
 	fs.StringVar(&g.log, "log", "", "write messages to FILE; errors go to standard error as well")
 	fs.StringVar(&g.logFormat, "log-format", "text", "text or json")
 	fs.StringVar(&g.rootless, "rootless", "auto", "auto or false: this build makes no user namespace")
-	fs.StringVar(&g.cgroups, "cgroup-manager", "disabled", "disabled; cgroupfs and systemd are accepted with a warning: this build applies no cgroups")
-	fs.BoolVar(&g.systemd, "systemd-cgroup", false, "accepted with a warning, like --cgroup-manager systemd")
+	fs.StringVar(&g.cgroups, "cgroup-manager", "auto", "auto: a cgroup where config.json asks for one; cgroupfs: always; disabled: never; systemd: refused where one is asked for")
+	fs.BoolVar(&g.systemd, "systemd-cgroup", false, "like --cgroup-manager systemd")
 	fs.BoolVar(&g.debug, "debug", false, "say what was fallen back to and found out")
 	fs.BoolVar(&g.version, "version", false, "print the version")
 	fs.BoolVarP(&g.help, "help", "h", false, "print this help")
@@ -94,28 +94,10 @@ func (g *globals) checkEngine() error {
 	default:
 		return &usageError{msg: "--rootless=" + g.rootless, hint: "auto or false"}
 	}
-	if !slices.Contains([]string{"disabled", "cgroupfs", "systemd"}, g.cgroups) {
-		return &usageError{msg: "--cgroup-manager=" + g.cgroups, hint: "one of disabled, cgroupfs, systemd"}
+	if !slices.Contains([]string{"auto", "cgroupfs", "disabled", "systemd"}, g.cgroups) {
+		return &usageError{msg: "--cgroup-manager=" + g.cgroups, hint: "one of auto, cgroupfs, disabled, systemd"}
 	}
 	return nil
-}
-
-// cgroupWarning says that no cgroup is made where one was asked for by flag, and
-// no warning of the config has said so already.
-func (g *globals) cgroupWarning(said []string) string {
-	for _, w := range said {
-		if strings.HasPrefix(w, "linux.resources: ") || strings.HasPrefix(w, "linux.cgroupsPath: ") {
-			return ""
-		}
-	}
-	flag := "--systemd-cgroup"
-	switch {
-	case g.cgroups == "cgroupfs" || g.cgroups == "systemd":
-		flag = "--cgroup-manager=" + g.cgroups
-	case !g.systemd:
-		return ""
-	}
-	return flag + ": not applied by this build: the process stays in the cgroup of its caller"
 }
 
 // profileOf chooses the profile where --profile does not: NSBOOT_PROFILE names

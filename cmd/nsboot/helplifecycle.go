@@ -29,8 +29,8 @@ All that stands after ID is the command.
   sudo nsboot exec --detach --pid-file job.pid --process job.json web
 `
 	case "state":
-		return `The document is runtime-spec's. Its status is creating, created, running or
-stopped; pid is left at 0 for a stopped container.
+		return `The document is runtime-spec's. Its status is creating, created, running,
+paused or stopped; pid is left at 0 for a stopped container.
 `, `  sudo nsboot state web
 `
 	case "kill":
@@ -40,6 +40,19 @@ signal for a stopped container is an error, but not with --all.
 `, `  sudo nsboot kill web
   sudo nsboot kill web HUP
   sudo nsboot kill --all web KILL
+`
+	case "pause", "resume":
+		return `Freezes or thaws all processes in the container's cgroup; it needs one of its
+own. A paused container's status is paused. Killed, it is thawed.
+`, `  sudo nsboot pause web
+  sudo nsboot resume web
+`
+	case "update":
+		return `Sets the limits that are named in a linux.resources object of config.json and
+leaves the others as they are. Device rules are set all anew. The container needs
+a cgroup of its own.
+`, `  sudo nsboot update --resources limits.json web
+  echo '{"pids": {"limit": 100}}' | sudo nsboot update --resources - web
 `
 	case "delete":
 		return `Forgets a stopped container and removes the mount points that it needed on the

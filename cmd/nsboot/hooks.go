@@ -23,6 +23,8 @@ type hooks struct {
 	app   *app
 	spec  *specs.Hooks
 	state stateJSON
+
+	cgroups map[string]string // of the container, as its record has them
 }
 
 // newHooks returns nil where there is nothing to run.
@@ -35,7 +37,7 @@ func (a *app) newHooks(b *bundle, id, profile string) *hooks {
 	if len(h.Prestart)+len(h.CreateRuntime)+len(h.CreateContainer)+len(h.StartContainer)+len(h.Poststart)+len(h.Poststop) == 0 {
 		return nil
 	}
-	return &hooks{a, h, stateJSON{Version: b.spec.Version, ID: id, Bundle: b.dir, Profile: profile, Annotations: b.spec.Annotations}}
+	return &hooks{app: a, spec: h, state: stateJSON{Version: b.spec.Version, ID: id, Bundle: b.dir, Profile: profile, Annotations: b.spec.Annotations}}
 }
 
 // record is what a container's state keeps, for start and delete.
@@ -52,7 +54,7 @@ func (a *app) recordedHooks(s *container.State) (*hooks, error) {
 	if len(s.Hooks) == 0 {
 		return nil, nil
 	}
-	h := &hooks{app: a, state: stateJSON{Version: s.Version, ID: s.ID, Bundle: s.Bundle, Profile: s.Profile, Annotations: s.Annotations}}
+	h := &hooks{app: a, cgroups: s.Cgroups, state: stateJSON{Version: s.Version, ID: s.ID, Bundle: s.Bundle, Profile: s.Profile, Annotations: s.Annotations}}
 	if err := json.Unmarshal(s.Hooks, &h.spec); err != nil {
 		return nil, fmt.Errorf("container %s: its record of hooks: %w", s.ID, err)
 	}
@@ -111,13 +113,17 @@ func (h *hooks) inside(t nsmount.Target, hook specs.Hook, pid int) error {
 	if p.Capabilities, err = nsmount.OwnCapabilities(); err != nil {
 		return err
 	}
+	join, err := joiner(h.cgroups)
+	if err != nil {
+		return err
+	}
 	type result struct {
 		code int
 		err  error
 	}
 	done := make(chan result, 1)
 	go func() { // Exec takes the thread for good
-		code, err := nsmount.Exec(t, p, nsmount.ExecOptions{Path: hook.Path, Stdin: int(state.Fd()), Timeout: timeout(hook)})
+		code, err := nsmount.Exec(t, p, nsmount.ExecOptions{Path: hook.Path, Stdin: int(state.Fd()), Forked: join, Timeout: timeout(hook)})
 		done <- result{code, err}
 	}()
 	r := <-done

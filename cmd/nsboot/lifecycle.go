@@ -34,7 +34,7 @@ func (a *app) openForce(id string, force bool) (*container.Container, container.
 	if err != nil {
 		return nil, "", err
 	}
-	return c, c.State.Status(store.FactsLocked(&c.State)), nil
+	return c, orPaused(&c.State, c.State.Status(store.FactsLocked(&c.State))), nil
 }
 
 func startCommand(a *app, args []string) (int, error) {
@@ -87,7 +87,7 @@ type stateJSON struct {
 
 // shown is a container's state as a person or a client sees it.
 func (a *app) shown(s *container.State) stateJSON {
-	status := s.Status(a.global.store().Facts(s))
+	status := a.status(s)
 	out := stateJSON{Version: s.Version, ID: s.ID, Status: status, Bundle: s.Bundle, Profile: s.Profile, Annotations: s.Annotations}
 	if status != container.Stopped {
 		out.Pid = s.Pid
@@ -178,7 +178,7 @@ func (a *app) kill(id string, sig unix.Signal, all bool) error {
 		return err
 	}
 	if all {
-		return container.SignalAll(&state, sig)
+		return signalAll(&state, sig)
 	}
 	if status := state.Status(store.Facts(&state)); status != container.CreatedS && status != container.Running {
 		return fmt.Errorf("container %s is not running: it is %s", id, status)
@@ -186,6 +186,10 @@ func (a *app) kill(id string, sig unix.Signal, all bool) error {
 	err = container.Signal(&state, sig)
 	if errors.Is(err, unix.ESRCH) {
 		return fmt.Errorf("container %s is not running: it is stopped", id)
+	}
+	if err == nil && sig == unix.SIGKILL {
+		g, err := groupOf(&state)
+		return errors.Join(err, thaw(g))
 	}
 	return err
 }

@@ -7,8 +7,6 @@ import (
 	"strconv"
 	"strings"
 	"text/tabwriter"
-
-	"github.com/nsboot/nsboot/internal/container"
 )
 
 func listCommand(a *app, args []string) (int, error) {
@@ -59,7 +57,7 @@ func psCommand(a *app, args []string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	pids, err := container.Processes(&state)
+	pids, err := processes(&state)
 	if err != nil {
 		return 0, err
 	}

@@ -133,11 +133,11 @@ func TestCompletionBash(t *testing.T) {
 	os.Mkdir(filepath.Join(dir, "bundle"), 0o755)
 	os.WriteFile(filepath.Join(dir, "bundle.txt"), nil, 0o644)
 	for line, want := range map[string]string{
-		"nsboot p":                         "plan ps",
+		"nsboot p":                         "plan pause ps",
 		"nsboot --pro":                     "--profile",
 		"nsboot --profile ''":              strings.Join(nsmount.ProfileNames(), " "),
 		"nsboot --profile = runsc-":        "runsc-2019 runsc-2018",
-		"nsboot --profile oci r":           "run",
+		"nsboot --profile oci r":           "run resume",
 		"nsboot run --bundle b":            "bundle", // the directory, not the file
 		"nsboot plan --format ''":          "tree json",
 		"nsboot ps --format ''":            "table json",

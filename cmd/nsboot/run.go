@@ -6,9 +6,11 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/nsboot/nsboot/internal/cgroup"
 	"github.com/nsboot/nsboot/internal/config"
 	"github.com/nsboot/nsboot/internal/container"
 	"github.com/nsboot/nsboot/nsmount"
@@ -111,6 +113,8 @@ type bundle struct {
 	dir  string // absolute
 	spec *specs.Spec
 	pod  map[string]string // of a child of a pod: the sandbox container's annotations, if they are known
+
+	ownCgroup bool // the process gets a cgroup of its own
 }
 
 // loadBundle reads a bundle's config.json and says what of it this build does
@@ -130,12 +134,17 @@ func (a *app) loadBundle(dir string) (*bundle, error) {
 		}
 		return nil, err
 	}
-	refused, warnings, err := config.Check(c.Spec, a.global.ignore)
+	own, note := a.global.ownCgroup(c.Spec)
+	ignore := a.global.ignore
+	if own { // nothing to warn of
+		ignore = append(slices.Clone(ignore), "linux.resources", "linux.cgroupsPath")
+	}
+	refused, warnings, err := config.Check(c.Spec, ignore)
 	if err != nil {
 		return nil, err
 	}
-	if w := a.global.cgroupWarning(warnings); w != "" {
-		warnings = append(warnings, w)
+	if note != "" && len(config.CgroupNotes(c.Spec, ignore)) == 0 { // the config's say as much
+		warnings = append(warnings, note)
 	}
 	for _, w := range append(c.Warnings, warnings...) {
 		a.log.warning(w)
@@ -144,7 +153,7 @@ func (a *app) loadBundle(dir string) (*bundle, error) {
 		return nil, refusal(refused)
 	}
 	dropIgnored(c.Spec)
-	return &bundle{dir: abs, spec: c.Spec}, nil
+	return &bundle{dir: abs, spec: c.Spec, ownCgroup: own}, nil
 }
 
 // refusal makes one error of all that is refused, so that it is met once.
@@ -225,6 +234,7 @@ type prepared struct {
 	plan    *nsmount.Plan
 	process *nsmount.Process
 	opts    nsmount.BootOptions
+	group   *cgroup.Group // nil: the caller's
 }
 
 // prepare compiles the bundle and prints the warnings.
@@ -258,7 +268,7 @@ func (a *app) prepare(b *bundle, f *runFlags) (*prepared, error) {
 	if a.log.debug {
 		opts.Report = a.log.debugf
 	}
-	return &prepared{plan, process, opts}, nil
+	return &prepared{plan: plan, process: process, opts: opts}, nil
 }
 
 // warnOf prints what is to be warned of about a process: of its config, and of
@@ -292,9 +302,22 @@ func (a *app) boot(b *bundle, f *runFlags) (int, error) {
 	if id == "" {
 		id = "nsboot-" + strconv.Itoa(os.Getpid())
 	}
+	g, err := a.newCgroup(b, id)
+	if err != nil {
+		return 0, err
+	}
 	h := a.newHooks(b, id, p.plan.Profile)
 	p.opts.Moments = h.moments()
+	p.use(g)
+	end, err := a.foreground(g)
+	if err != nil {
+		return 0, err
+	}
+	if h != nil {
+		h.cgroups = p.opts.Cgroups
+	}
 	code, err := nsmount.Boot(p.plan, p.process, p.opts)
+	err = errors.Join(err, end())
 	h.poststop()
 	return code, err
 }

@@ -46,6 +46,43 @@ func resourceNames(r *specs.LinuxResources) (names []string) {
 	return names
 }
 
+// WantsCgroup reports whether the process is to have a cgroup of its own: for a
+// limit, for device rules, or by its path. The one rule that runc spec and its
+// like write in every config, no device but those that all have, is not enough:
+// such a config has to boot where there are no cgroups, too.
+func WantsCgroup(spec *specs.Spec, ignore []string) bool {
+	l := spec.Linux
+	if l == nil {
+		return false
+	}
+	if l.CgroupsPath != "" && !ignored("linux.cgroupsPath", ignore) {
+		return true
+	}
+	if ignored("linux.resources", ignore) {
+		return false
+	}
+	names := resourceNames(l.Resources)
+	if len(names) == 1 && names[0] == "devices" && len(l.Resources.Devices) == 1 {
+		d := l.Resources.Devices[0]
+		return d.Allow || d.Type != "" && d.Type != "a" || d.Major != nil || d.Minor != nil || d.Access != "rwm"
+	}
+	return len(names) > 0
+}
+
+// CgroupSettings are cgroupsPath and resources as ignore leaves them.
+func CgroupSettings(spec *specs.Spec, ignore []string) (path string, r *specs.LinuxResources) {
+	if spec.Linux == nil {
+		return "", nil
+	}
+	if !ignored("linux.cgroupsPath", ignore) {
+		path = spec.Linux.CgroupsPath
+	}
+	if !ignored("linux.resources", ignore) {
+		r = spec.Linux.Resources
+	}
+	return path, r
+}
+
 // asks says whether a section has anything in it but zero values.
 func asks[T any](p T) bool {
 	v := reflect.ValueOf(&p).Elem()

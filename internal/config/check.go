@@ -56,7 +56,7 @@ func Check(spec *specs.Spec, ignore []string) (refused []Refused, warnings []str
 		}
 		refused = append(refused, r)
 	}
-	return refused, append(warnings, notApplied(spec, ignore)...), nil
+	return refused, append(warnings, CgroupNotes(spec, ignore)...), nil
 }
 
 // refusal is a property that is refused when asked says that it asks for
@@ -98,7 +98,7 @@ var linuxRefusals = []refusal{
 	{"linux.timeOffsets", "makes no time namespaces", func(s *specs.Spec) bool { return asks(s.Linux.TimeOffsets) }},
 }
 
-// otherIgnorable are the properties that findRefused and notApplied handle
+// otherIgnorable are the properties that findRefused and CgroupNotes handle
 // one by one, without indices.
 var otherIgnorable = []string{
 	"mounts.uidMappings", "mounts.gidMappings", "linux.namespaces", "linux.namespaces.path",
@@ -148,16 +148,17 @@ func findRefused(spec *specs.Spec) (out []Refused) {
 	return out
 }
 
-// notApplied warns about what belongs to cgroups, in one line each.
-func notApplied(spec *specs.Spec, ignore []string) (warnings []string) {
+// CgroupNotes are the warnings about what belongs to cgroups, a line each. Whoever
+// applies it passes both properties in ignore.
+func CgroupNotes(spec *specs.Spec, ignore []string) (warnings []string) {
 	if spec.Linux == nil {
 		return nil
 	}
 	if parts := resourceNames(spec.Linux.Resources); len(parts) > 0 && !ignored("linux.resources", ignore) {
-		warnings = append(warnings, "linux.resources: not applied by this build: "+strings.Join(parts, ", "))
+		warnings = append(warnings, "linux.resources: not applied: "+strings.Join(parts, ", "))
 	}
 	if p := spec.Linux.CgroupsPath; p != "" && !ignored("linux.cgroupsPath", ignore) {
-		warnings = append(warnings, "linux.cgroupsPath: not applied by this build: the process stays in the cgroup of its caller")
+		warnings = append(warnings, "linux.cgroupsPath: not applied: the process stays in the cgroup of its caller")
 	}
 	return warnings
 }

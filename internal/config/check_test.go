@@ -26,8 +26,8 @@ func decode(t testing.TB, data []byte) *specs.Spec {
 // Section 9: what other programs write boots without a flag. podman's
 // config asks for what later builds do; until then each is named.
 func TestCheckFixtures(t *testing.T) {
-	const devices = "linux.resources: not applied by this build: devices"
-	cgroup := "linux.cgroupsPath: not applied by this build: the process stays in the cgroup of its caller"
+	const devices = "linux.resources: not applied: devices"
+	cgroup := "linux.cgroupsPath: not applied: the process stays in the cgroup of its caller"
 	want := map[string]struct{ refused, warnings []string }{
 		"runc-spec.json":  {nil, []string{devices}},
 		"crun-spec.json":  {nil, []string{devices}},

@@ -17,6 +17,7 @@ const (
 	CreatedS Status = "created"
 	Running  Status = "running"
 	Stopped  Status = "stopped"
+	Paused   Status = "paused" // runc's: a running one whose cgroup is frozen; Status does not tell it
 )
 
 // State is what is recorded of a container.
@@ -34,6 +35,7 @@ type State struct {
 	Stubs       []string          `json:"stubs,omitempty"`     // host directories that may hold mount points of the container
 	Sandbox     string            `json:"sandbox,omitempty"`   // of a child of a pod: the ID of its sandbox container
 	Process     json.RawMessage   `json:"process,omitempty"`   // what exec takes over, where it is not told otherwise
+	Cgroups     map[string]string `json:"cgroups,omitempty"`   // directories of its own cgroup, by controller; recorded before they are made
 	Hooks       json.RawMessage   `json:"hooks,omitempty"`     // config.json's
 	Annotations map[string]string `json:"annotations,omitempty"`
 }

@@ -11,7 +11,7 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
 
-// warned are the fields of docs/config.md that a boot goes on without.
+// warned are the fields of docs/config.md that a boot may go on without.
 var warned = []string{"linux.cgroupsPath", "linux.resources"}
 
 // TestConfigFields holds the tables of docs/config.md to internal/config: what
@@ -24,7 +24,7 @@ func TestConfigFields(t *testing.T) {
 		want    []string
 	}{
 		{"## Refused", slices.DeleteFunc(ignorable(t), func(f string) bool { return slices.Contains(warned, f) })},
-		{"## Accepted with a warning", warned},
+		{"## Cgroups", warned},
 		{"## Honoured", honoured(t)},
 	} {
 		var got []string

@@ -43,7 +43,7 @@ func TestEngineFlags(t *testing.T) {
 	}{
 		{[]string{"--rootless=false", "--cgroup-manager=disabled"}, ""},
 		{[]string{"--rootless", "auto"}, ""},
-		{[]string{"--cgroup-manager", "cgroupfs"}, "nsboot: warning: --cgroup-manager=cgroupfs: " + note},
+		{[]string{"--cgroup-manager", "auto"}, ""},
 		{[]string{"--cgroup-manager=systemd", "--systemd-cgroup"}, "nsboot: warning: --cgroup-manager=systemd: " + note},
 		{[]string{"--systemd-cgroup"}, "nsboot: warning: --systemd-cgroup: " + note},
 	} {
@@ -57,8 +57,9 @@ func TestEngineFlags(t *testing.T) {
 	l.bad(125, []string{"--cgroup-manager=x", "cgroupfs"}, "--cgroup-manager=x", "list")
 	l.spec.Linux.CgroupsPath = "/x"
 	l.save()
-	if r := l.run("--systemd-cgroup", "create", "web"); r.Code != 0 || strings.Count(r.Err, "\n") != 1 || !strings.Contains(r.Err, "linux.cgroupsPath") {
-		t.Errorf("what the config says is said twice: %+v", r)
+	l.bad(125, []string{"--systemd-cgroup", "linux.cgroupsPath", "hint: --cgroup-manager=cgroupfs"}, "--systemd-cgroup", "create", "web")
+	if r := l.run("--cgroup-manager=disabled", "create", "web"); r.Code != 0 || strings.Count(r.Err, "\n") != 1 || !strings.Contains(r.Err, "linux.cgroupsPath: not applied: ") {
+		t.Errorf("no cgroup, said once: %+v", r)
 	}
 	l.good("delete", "--force", "web")
 }

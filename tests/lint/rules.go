@@ -14,6 +14,8 @@ const (
 	spec      = "github.com/opencontainers/runtime-spec"
 	mountinfo = "github.com/moby/sys/mountinfo"
 	pflag     = "github.com/spf13/pflag"
+	cgroups   = "github.com/opencontainers/cgroups"
+	userns    = "github.com/moby/sys/userns"
 )
 
 // A rule says what the packages below one directory may import besides the standard library.
@@ -50,6 +52,7 @@ func rules() []rule {
 		{dir: "internal/config", others: []string{xsys, spec}},
 		{dir: "internal/stubs", own: []string{"pathres"}, others: []string{xsys}},
 		{dir: "internal/container", own: []string{"internal/stubs"}, others: []string{xsys}},
+		{dir: "internal/cgroup", others: []string{xsys, spec, cgroups, userns}},
 		{dir: "internal/rlimit", others: []string{xsys}},
 		{
 			dir:    "internal/fsview",
