@@ -53,11 +53,15 @@ func (s Store) Create(id string) (*Container, error) {
 // tryCreate fails with one of the two ErrNotExist where another command has
 // removed the empty directory of all containers, or this one before it was locked.
 func (s Store) tryCreate(id string) (*Container, error) {
-	if err := os.MkdirAll(s.base(), 0o700); err != nil {
+	err := os.MkdirAll(s.base(), 0o700)
+	for tries := 0; errors.Is(err, os.ErrExist) && tries < 100; tries++ {
+		err = os.MkdirAll(s.base(), 0o700) // it was there, and is removed by another command
+	}
+	if err != nil {
 		return nil, fmt.Errorf("state directory: %w", err)
 	}
 	dir := s.path(id)
-	err := os.Mkdir(dir, 0o700)
+	err = os.Mkdir(dir, 0o700)
 	if errors.Is(err, os.ErrExist) {
 		return nil, fmt.Errorf("container %s: %w", id, ErrExist)
 	}
