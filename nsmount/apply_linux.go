@@ -33,7 +33,7 @@ type ApplyOptions struct {
 	Report func(string)
 
 	beforeStub  func()      // called before a mount point is made on the host
-	sourcePaths []string    // where Sources were, as far as /proc tells
+	sourcePaths []string    // where Sources were, as far as /proc tells; empty: nowhere
 	shared      map[int]int // replicas of the pod's mounts, by step: detached trees
 	procErr     error       // why there is no procfs of the container's pid namespace
 

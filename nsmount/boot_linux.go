@@ -232,7 +232,7 @@ func (b *booter) detachSources() error {
 	b.opts.sourcePaths = make([]string, len(trees))
 	for i, fd := range b.opts.Sources {
 		var err error
-		if b.opts.sourcePaths[i], err = linkOf(fd); err != nil {
+		if b.opts.sourcePaths[i], err = pathOfSource(fd); err != nil {
 			return err
 		}
 		tree, err := unix.OpenTree(fd, "", cloneFlags(recursive[i])|unix.AT_EMPTY_PATH|unix.OPEN_TREE_CLOEXEC)

@@ -54,6 +54,9 @@ func Create(plan *Plan, p *Process, o BootOptions, hold HoldOptions) (*Created, 
 		if err := j.HoldFor(stubs.Holder{Pid: c.Pid, StartTime: c.StartTime}); err != nil {
 			return fail(err)
 		}
+		if j.BasePath() == "" {
+			return fail(fmt.Errorf("mount points are missing in a tree that was handed over detached: nothing says where it is, so they could not be removed when the container is gone: hand over a descriptor of the directory, or make it read-only"))
+		}
 		c.Stubs = append(c.Stubs, j.BasePath())
 	}
 	if err := b.letGo(); err != nil {

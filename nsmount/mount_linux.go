@@ -34,7 +34,7 @@ func (b *builder) bind(i int, s *Step) error {
 		}
 		return explainSource(i, s.Source, err)
 	}
-	return b.attachBind(s, tree, b.newPlace(s, -1))
+	return b.attachBind(s, tree, b.newPlace(i, -1))
 }
 
 // bindOpened is a bind that mount points may be made in, or one of a
@@ -49,7 +49,7 @@ func (b *builder) bindOpened(i int, s *Step) error {
 	if err != nil {
 		return err
 	}
-	p := b.newPlace(s, src)
+	p := b.newPlace(i, src)
 	if err := b.join(s, p); err != nil {
 		unix.Close(tree)
 		return err
@@ -130,16 +130,6 @@ func (b *builder) ownProc(i int, s *Step, set, clr uint64) (tree int, err error)
 		err = b.k.setattr(tree, false, set, clr, 0)
 	}
 	return tree, err
-}
-
-func hostOf(fstype string) string {
-	switch fstype {
-	case "proc":
-		return "/proc"
-	case "sysfs":
-		return "/sys"
-	}
-	return ""
 }
 
 // hostBind takes the caller's own /proc or /sys where the kernel refuses a

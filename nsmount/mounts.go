@@ -210,3 +210,15 @@ func (c *compiler) finishMount(s *Step, m *specs.Mount) error {
 	}
 	return nil
 }
+
+// hostOf is where the caller has a file system that stands in for one of the type
+// that the kernel refuses to make (D3).
+func hostOf(fstype string) string {
+	switch fstype {
+	case "proc":
+		return "/proc"
+	case "sysfs":
+		return "/sys"
+	}
+	return ""
+}

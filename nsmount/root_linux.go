@@ -52,7 +52,7 @@ func (b *builder) root() error {
 	}
 	p := &place{}
 	if !overlaid {
-		p = b.newPlace(s, src)
+		p = b.newPlace(0, src)
 	}
 	b.enter("/", p)
 	return b.join(s, p)
@@ -74,9 +74,14 @@ func (b *builder) attachRoot(tree int) error {
 }
 
 // newPlace describes the tree of a root or bind that is no overlay.
-func (b *builder) newPlace(s *Step, host int) *place {
+func (b *builder) newPlace(i, host int) *place {
+	s := &b.plan.Steps[i]
 	ro := slices.Contains(s.Flags, "ro") || slices.Contains(s.Flags, "rro")
-	return &place{writable: !ro, host: host, source: s.Source}
+	source := s.Source
+	if n, ok := b.handedOverIndex(i); ok && n < len(b.opts.sourcePaths) {
+		source = b.opts.sourcePaths[n]
+	}
+	return &place{writable: !ro, host: host, source: source}
 }
 
 // join sweeps the mount points that a dead boot left in a writable host tree,

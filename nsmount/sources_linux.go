@@ -125,9 +125,30 @@ func (b *builder) attachSources(scratch int, list []layered) error {
 // looked up before the namespaces were entered.
 func (b *builder) pathOf(l layered) (string, error) {
 	if i, ok := b.handedOverIndex(l.index); ok && i < len(b.opts.sourcePaths) {
+		if b.opts.sourcePaths[i] == "" {
+			return "", fmt.Errorf("nothing says what directory a detached file lies in: hand over a descriptor of the file itself: %w", unix.ENOENT)
+		}
 		return b.opts.sourcePaths[i], nil
 	}
 	return linkOf(l.src)
+}
+
+// pathOfSource is where a descriptor's file is in the caller's tree; empty: a
+// detached tree is nowhere.
+func pathOfSource(fd int) (string, error) {
+	name, err := linkOf(fd)
+	if err != nil {
+		return "", err
+	}
+	want, err := fstat(fd)
+	if err != nil {
+		return "", err
+	}
+	var got unix.Stat_t
+	if unix.Lstat(name, &got) != nil || got.Dev != want.Dev || got.Ino != want.Ino {
+		return "", nil
+	}
+	return name, nil
 }
 
 // HintError is an error with one thing to do about it.
