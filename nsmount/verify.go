@@ -9,15 +9,23 @@ import (
 
 // TableMount is one line of a mount table, as far as a plan says anything of it.
 type TableMount struct {
+	ID, Parent  int      // of the mount, and of the one that it is mounted on
+	Root        string   // what of its file system is mounted: "/" unless it is a bind
 	Target      string   // where it is mounted, seen from the container's root
 	Type        string   // file system type
+	Device      string   // major:minor of the file system
 	Flags       []string // ro, nosuid, ...: of the mount, not of the file system
 	Propagation string   // the optional fields: shared:1 master:2; empty = private
 }
 
+// isCopy reports whether two mounts show the same: one is a bind of the other.
+func (m *TableMount) isCopy(o *TableMount) bool {
+	return m.Device == o.Device && m.Root == o.Root && m.Type == o.Type
+}
+
 // Finding is a difference between a plan and the mounts that there are.
 type Finding struct {
-	Kind   string `json:"kind"` // missing, extra, looser or other
+	Kind   string `json:"kind"` // missing, hidden, extra, looser or other
 	Target string `json:"target"`
 	Origin string `json:"origin,omitempty"` // the place in config.json
 	Text   string `json:"text"`
@@ -28,132 +36,227 @@ func (f Finding) String() string {
 	if f.Origin != "" {
 		s += " (" + f.Origin + ")"
 	}
-	return s
+	return visible(s)
 }
 
-// Compare holds a mount table, in its own order, against the plan: what is
-// missing, what is extra, and what is looser than planned. resolve says where a
-// target of the plan leads in the container's tree today, links followed, and
-// whether anything is there.
-func (p *Plan) Compare(table []TableMount, resolve func(target string) (string, bool)) []Finding {
-	v := verifier{plan: p, resolve: resolve, top: make(map[string]*TableMount), planned: make(map[string]bool)}
-	for i := range table {
-		v.top[table[i].Target] = &table[i] // the last one at a place is the one that is seen
+// Surroundings are what Compare asks about the machine besides the table.
+type Surroundings struct {
+	// Resolve says where a target of the plan leads in the container's tree
+	// today, links followed, and whether anything is there.
+	Resolve func(target string) (at string, there bool)
+
+	// SameSource reports whether what is seen at the resolved path is on the
+	// file system that a bind's source is on; true where it cannot be told.
+	SameSource func(source, at string) bool
+
+	// Special reports whether a source is neither a directory nor a regular file,
+	// or is not there: such a one gets no layer.
+	Special func(source string) bool
+
+	// Child reports whether there is a container of that ID in the pod of this one,
+	// whose mounts the sandbox container sees (K1).
+	Child func(id string) bool
+
+	// Brought reports whether the mount m is what the caller has mounted at rel
+	// below source: a recursive bind brings it along. True where it cannot be told.
+	Brought func(source, rel string, m *TableMount) bool
+}
+
+// Compare holds the mount table of a container against the plan: what is
+// missing or hidden, what is extra, what is looser than planned, and what is
+// another file system or mounted in another order.
+func (p *Plan) Compare(table []TableMount, s Surroundings) []Finding {
+	root := actualTree(table)
+	if root == nil {
+		return []Finding{{Kind: "missing", Target: "/", Origin: "root", Text: "the process has another root than it was given"}}
 	}
-	for i := range p.Steps {
-		v.step(i)
+	v := verifier{plan: p, around: s, root: root, found: make(map[*plannedMount]*actualMount), taken: make(map[*actualMount]bool)}
+	planned := v.simulate()
+	v.match(planned, root)
+	for _, b := range v.besides {
+		v.extra(b.under, b.mount)
 	}
-	for i := range table {
-		v.extra(&table[i])
-	}
+	v.reordered()
+	v.hidden(planned)
 	return v.findings
 }
 
 type verifier struct {
 	plan     *Plan
-	resolve  func(string) (string, bool)
-	top      map[string]*TableMount
-	planned  map[string]bool // resolved targets of the plan
-	trees    []string        // resolved targets that bring mounts of their own along
+	around   Surroundings
+	root     *actualMount
+	found    map[*plannedMount]*actualMount
+	taken    map[*actualMount]bool // found for one of the plan's
 	findings []Finding
+	lost     []*plannedMount // not where they belong
+	strays   []*actualMount  // not in the plan
+	besides  []beside        // judged once all of the plan is found
+}
+
+// beside is a mount that no step makes, on one that a step makes.
+type beside struct {
+	under *plannedMount
+	mount *actualMount
 }
 
 func (v *verifier) find(kind, target, origin, format string, args ...any) {
 	v.findings = append(v.findings, Finding{kind, target, origin, fmt.Sprintf(format, args...)})
 }
 
-// step looks for what one step has mounted.
-func (v *verifier) step(i int) {
-	s := &v.plan.Steps[i]
-	switch s.Op {
-	case OpStub, OpNodes, OpDevice, OpSeal:
-		return
+// match compares a planned mount with the one in its place, and what is mounted
+// on the two.
+func (v *verifier) match(p *plannedMount, m *actualMount) {
+	v.found[p], v.taken[m] = m, true
+	v.check(p, m)
+	queue := append([]*plannedMount(nil), p.on...)
+	for len(queue) > 0 {
+		c := queue[0]
+		queue = queue[1:]
+		switch there := v.place(p, m, c.at); {
+		case there != nil && !v.taken[there]:
+			v.match(c, there)
+		case c.optional: // what was to be mounted on it is on what is below it
+			queue = append(queue, c.on...)
+		default:
+			v.missing(c)
+		}
 	}
-	at, there := v.resolve(s.Target)
-	v.planned[at] = true
-	if s.Recursive || s.Op == OpCgroup || s.Op == OpDev || s.Origin == originPod {
-		v.trees = append(v.trees, at)
-	}
-	if v.covered(i, at) {
-		return
-	}
-	m := v.top[at]
-	switch {
-	case m != nil:
-		v.check(s, m)
-	case s.Op == OpTmp: // decided by what was in it
-	case (s.Op == OpMask || s.Op == OpReadonly) && !there:
-	default:
-		v.find("missing", s.Target, s.Origin, "nothing is mounted there")
+	for _, c := range m.on {
+		if !v.taken[c] {
+			v.besides = append(v.besides, beside{p, c})
+		}
 	}
 }
 
-// covered reports whether a later step is mounted at the same place or above
-// it: then this one cannot be seen.
-func (v *verifier) covered(i int, at string) bool {
-	for _, later := range v.plan.Steps[i+1:] {
-		if !later.Op.givesTree() && later.Op != OpMask && later.Op != OpReadonly {
+// place finds what is mounted at a path on m, which is p: itself, or on
+// something that came along with it.
+func (v *verifier) place(p *plannedMount, m *actualMount, at string) *actualMount {
+	if there := m.at(at); there != nil {
+		if over := there.at(at); over != nil && v.brings(p, there) {
+			return over // what comes along later goes below what is there
+		}
+		return there
+	}
+	for _, c := range m.on {
+		if below(at, c.Target) && !v.taken[c] && v.brings(p, c) {
+			return v.place(p, c, at)
+		}
+	}
+	return nil
+}
+
+func (v *verifier) missing(p *plannedMount) {
+	if !p.optional {
+		v.lost = append(v.lost, p)
+	}
+	for _, c := range p.on {
+		v.missing(c)
+	}
+}
+
+// extra reports a mount that the plan does not have, unless a step of the plan
+// brings it along: p is what it is mounted on.
+func (v *verifier) extra(p *plannedMount, m *actualMount) {
+	if p != nil && v.brings(p, m) {
+		v.checkBrought(p, m)
+	} else {
+		p = nil
+		v.strays = append(v.strays, m)
+	}
+	for _, c := range m.on {
+		if !v.taken[c] {
+			v.extra(p, c)
+		}
+	}
+}
+
+// reordered tells what is missing from what is there, but mounted on something
+// else than planned.
+func (v *verifier) reordered() {
+	used := make(map[*actualMount]bool)
+	for _, p := range v.lost {
+		var stray *actualMount
+		for _, m := range v.strays {
+			if !used[m] && m.Target == p.at && p.isLike(m) {
+				stray = m
+				break
+			}
+		}
+		if stray == nil {
+			v.find("missing", p.step.Target, p.step.Origin, "nothing of the plan's is mounted there")
 			continue
 		}
-		if over, _ := v.resolve(later.Target); over == at && later.Op.givesTree() || over != at && below(at, over) && later.Op.givesTree() {
+		used[stray] = true
+		v.find("other", p.step.Target, p.step.Origin, "mounted in another order: it is on the mount of %s, the plan has it on that of %s", stray.under.Target, p.under.at)
+	}
+	for _, m := range v.strays {
+		if !used[m] {
+			v.find("extra", m.Target, "", "a %s that the plan does not have", m.Type)
+		}
+	}
+}
+
+// hidden reports what is mounted as planned and cannot be seen.
+func (v *verifier) hidden(root *plannedMount) {
+	var walk func(p *plannedMount)
+	walk = func(p *plannedMount) {
+		if m := v.found[p]; m != nil && root.seenAt(p.at) == p {
+			if top := v.root.seenAt(p.at); top != m && !v.taken[top] {
+				v.find("hidden", p.step.Target, p.step.Origin, "a %s on %s, which the plan does not have, is over it", top.Type, top.Target)
+			}
+		}
+		for _, c := range p.on {
+			walk(c)
+		}
+	}
+	walk(root)
+}
+
+// brings reports whether m came along with what the plan mounts as p.
+func (v *verifier) brings(p *plannedMount, m *actualMount) bool {
+	if !below(m.Target, p.at) {
+		return false
+	}
+	rel := relTo(p.at, m.Target)[1:]
+	switch s := p.step; s.Op {
+	case OpRoot, OpBind:
+		return (s.Recursive || s.wants().peers()) && (v.around.Brought(s.Source, rel, &m.TableMount) || v.ownMount(s, rel, m))
+	case OpReadonly: // with what it is a bind of
+		return v.brings(p.under, m)
+	case OpDev: // where no device can be made the host's are bound
+		return isDefaultNode(rel) && strings.HasSuffix(m.Root, "/"+rel)
+	case OpCgroup: // one for each hierarchy
+		return strings.HasPrefix(m.Type, "cgroup")
+	case OpShared: // where its like in the sandbox container comes from the plan does not say
+		return s.Type == "bind"
+	case OpMount: // the caller's own stands in for what the kernel refuses (D3)
+		if s.Origin == originPod {
+			id, _, _ := strings.Cut(rel, "/")
+			return v.around.Child(id)
+		}
+		host := hostOf(s.Type)
+		return host != "" && v.around.Brought(host, rel, &m.TableMount)
+	}
+	return false
+}
+
+// ownMount reports whether m is a copy of one of the container's own mounts: it
+// was mounted on the root's directory, or below it, when a recursive bind took
+// that along.
+func (v *verifier) ownMount(s *Step, rel string, m *actualMount) bool {
+	dir, at := v.plan.Root().Source, path.Join(s.Source, rel)
+	if s.Op == OpRoot || at != dir && !below(at, dir) {
+		return false
+	}
+	inside := path.Join("/", relTo(dir, at))
+	for _, own := range v.found {
+		if own.Target == inside && own.isCopy(&m.TableMount) {
 			return true
 		}
 	}
 	return false
 }
 
-// check compares one mount with its step.
-func (v *verifier) check(s *Step, m *TableMount) {
-	for _, flag := range v.expected(s) {
-		if !slices.Contains(m.Flags, flag) {
-			v.find("looser", s.Target, s.Origin, "%s is planned, and is not there", flag)
-		}
-	}
-	if want := s.Type; s.Op == OpMount && m.Type != want && !(want == "sysfs" && m.Type == "overlay") {
-		v.find("other", s.Target, s.Origin, "a %s is planned, a %s is there", want, m.Type)
-	}
-	wantsPeers := slices.ContainsFunc(s.Propagation, func(p string) bool {
-		return strings.HasSuffix(p, "shared") || strings.HasSuffix(p, "slave")
-	})
-	if m.Propagation != "" && !wantsPeers {
-		v.find("looser", s.Target, s.Origin, "private is planned, %s is there", m.Propagation)
-	}
-}
-
-// expected lists the flags that a step's mount must have; those that a later
-// step has sealed it with too.
-func (v *verifier) expected(s *Step) []string {
-	var flags []string
-	sum, err := parseAttrs(s.Flags)
-	if err != nil {
-		return nil
-	}
-	for _, name := range []string{"ro", "nosuid", "nodev", "noexec", "noatime", "nodiratime", "nosymfollow"} {
-		if a, _, _ := lookupAttr(name); (sum.set|sum.recSet)&a.set != 0 {
-			flags = append(flags, name)
-		}
-	}
-	sealed := slices.ContainsFunc(v.plan.Steps, func(o Step) bool { return o.Op == OpSeal && o.Target == s.Target })
-	if (s.Op == OpReadonly || sealed) && !slices.Contains(flags, "ro") {
-		flags = append(flags, "ro")
-	}
-	return flags
-}
-
-// extra reports a mount that no step of the plan accounts for: none is at its
-// place, and it came with no tree that a step took along.
-func (v *verifier) extra(m *TableMount) {
-	if v.planned[m.Target] {
-		return
-	}
-	for dir := m.Target; dir != "/"; {
-		dir = path.Dir(dir)
-		if slices.Contains(v.trees, dir) && dir != "/" {
-			return
-		}
-		if v.planned[dir] {
-			break // the innermost tree of the plan brings nothing along
-		}
-	}
-	v.find("extra", m.Target, "", "a %s that the plan does not have", m.Type)
+func isDefaultNode(name string) bool {
+	return slices.Contains([]string{"null", "zero", "full", "random", "urandom", "tty"}, name)
 }

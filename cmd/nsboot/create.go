@@ -95,7 +95,7 @@ func (a *app) create(id string, b *bundle, f *runFlags) error {
 	c.State = container.State{
 		Version: b.spec.Version, ID: id, Bundle: b.dir, Profile: p.plan.Profile, Created: time.Now().UTC(),
 		Executable: p.process.Args[0], Process: process, Annotations: b.spec.Annotations,
-		Hooks: h.record(), Stubs: p.places(), Sandbox: p.plan.Sandbox(), Cgroups: p.opts.Cgroups,
+		Hooks: h.record(), Stubs: p.places(), Sandbox: p.plan.Sandbox(), Cgroups: p.opts.Cgroups, SourceFDs: f.sourceFDs != "",
 	}
 	if err := a.createProcess(c, p, f.pidFile); err != nil {
 		err = errors.Join(sayNotFound(err), dropCgroup(&c.State))

@@ -12,6 +12,9 @@ lives until nsboot delete --force. A create that fails leaves nothing.
 
 Standard error is the process's too. Where an engine reads it from a pipe, a
 warning is written only if create fails; --log FILE gets it in any case.
+
+Of a tree handed over detached (--source-fds) nothing says where it is: one that
+is writable must have every mount point.
 `, `  sudo nsboot create --bundle /srv/web --pid-file /run/web.pid web
   sudo nsboot --root /run/mine create web < /dev/null > web.log 2>&1
 `
@@ -81,7 +84,9 @@ are those that are honoured. What this build does not do is there as false.
 `
 	case "verify":
 		return `Exits with 0 if the container's mount table is what its plan says, else with 1
-and a line for each mount that is missing, extra or looser.
+and a line for each mount that is missing, hidden by another, extra, looser (rw
+for ro, nosuid lost, another propagation) or other (its type, its source's file
+system, what it is mounted on). A mount that is stricter than planned is none.
 `, `  sudo nsboot verify web
   sudo nsboot verify --format json web
 `

@@ -59,7 +59,11 @@ func (a *app) verify(id string) ([]nsmount.Finding, error) {
 	if err != nil {
 		return nil, fmt.Errorf("container %s: %w", id, err)
 	}
-	findings, err := nsmount.Verify(plan, state.Pid)
+	o := nsmount.VerifyOptions{SourceFDs: state.SourceFDs}
+	if nsmount.IsSandbox(state.Annotations) {
+		o.Children = a.children(id)
+	}
+	findings, err := nsmount.Verify(plan, state.Pid, o)
 	if err == nil && !container.Alive(state.Pid, state.StartTime) {
 		err = fmt.Errorf("container %s has ended meanwhile", id)
 	}

@@ -32,6 +32,7 @@ type State struct {
 	StartTime   uint64            `json:"startTime,omitzero"`  // of Pid, in clock ticks since the machine's boot
 	MountNS     uint64            `json:"mountNS,omitzero"`    // its mount namespace (see MountNS): what its processes have in common
 	Executable  string            `json:"executable,omitzero"` // process.args[0], for start's messages
+	SourceFDs   bool              `json:"sourceFDs,omitzero"`  // the sources were descriptors: the paths in the plan say nothing
 	Stubs       []string          `json:"stubs,omitempty"`     // host directories that may hold mount points of the container
 	Sandbox     string            `json:"sandbox,omitempty"`   // of a child of a pod: the ID of its sandbox container
 	Process     json.RawMessage   `json:"process,omitempty"`   // what exec takes over, where it is not told otherwise

@@ -45,6 +45,12 @@ func newEngine(t testing.TB) *engine {
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() {
+		if text, err := os.ReadFile(findingsFile()); err == nil {
+			t.Errorf("nsboot verify: %s", text)
+			os.Remove(findingsFile())
+		}
+	})
 	return &engine{t: t, dir: dir, runtime: filepath.Join(work, "nsboot-oci"), conf: "/dev/null"}
 }
 

@@ -141,10 +141,7 @@ func settle(work string) error {
 			return fmt.Errorf("tmpfs on %s: %w", dir, err)
 		}
 	}
-	if err := install(filepath.Join(work, "nsboot-oci")); err != nil {
-		return err
-	}
-	if err := os.Symlink("nsboot-oci", filepath.Join(work, "nsboot-runsc")); err != nil {
+	if err := installRuntimes(work); err != nil {
 		return err
 	}
 	if _, err := os.Stat("/etc/containers"); err == nil { // podman's package brings it
@@ -156,6 +153,42 @@ func settle(work string) error {
 	for _, from := range []string{"/bin/busybox", "/usr/bin/busybox"} {
 		if data, err := os.ReadFile(from); err == nil {
 			return os.WriteFile(filepath.Join(work, "busybox"), data, 0o755)
+		}
+	}
+	return nil
+}
+
+// verifies stands between a client and nsboot: it has each container that was
+// created verified, and writes down what was found.
+const verifies = `#!/bin/sh
+real=%[1]s/real/${0##*/}
+case " $* " in *" create "*) ;; *) exec "$real" "$@" ;; esac
+"$real" "$@" || exit
+root=/run/nsboot
+for id; do # the last one is
+	if [ "$before" = --root ]; then root=$id; fi
+	before=$id
+done
+found=$("$real" --root "$root" verify "$id" 2>&1) || echo "$id: $found" >> %[1]s/findings
+`
+
+// findingsFile is what the runtimes write.
+func findingsFile() string { return filepath.Join(os.Getenv(workEnv), "findings") }
+
+// installRuntimes makes nsboot-oci and nsboot-runsc for the clients.
+func installRuntimes(work string) error {
+	if err := os.Mkdir(filepath.Join(work, "real"), 0o755); err != nil {
+		return err
+	}
+	if err := install(filepath.Join(work, "real/nsboot-oci")); err != nil {
+		return err
+	}
+	if err := os.Symlink("nsboot-oci", filepath.Join(work, "real/nsboot-runsc")); err != nil {
+		return err
+	}
+	for _, name := range []string{"nsboot-oci", "nsboot-runsc"} {
+		if err := os.WriteFile(filepath.Join(work, name), fmt.Appendf(nil, verifies, work), 0o755); err != nil {
+			return err
 		}
 	}
 	return nil

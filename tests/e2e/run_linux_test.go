@@ -29,7 +29,7 @@ func (b *bundle) boot(flags ...string) result {
 	return b.bootWith(nil, flags...)
 }
 
-// bootWith lets change adapt the command.
+// bootWith lets change adapt the command. What it mounts is verified.
 func (b *bundle) bootWith(change func(*exec.Cmd), flags ...string) result {
 	b.t.Helper()
 	c := b.command(flags...)
@@ -37,7 +37,12 @@ func (b *bundle) bootWith(change func(*exec.Cmd), flags ...string) result {
 		change(c.cmd)
 	}
 	c.start()
-	return c.finish()
+	r := c.wait()
+	if r.Code >= 0 && r.Code < 125 {
+		c.verifyTwin()
+	}
+	c.b.checkHost(c.host)
+	return r
 }
 
 // good boots the bundle, which must succeed quietly, and returns its output.
@@ -138,6 +143,7 @@ func (c *running) ready() *running {
 		r := c.wait()
 		c.b.t.Fatalf("not ready: %v %+v", err, r)
 	}
+	c.verifyLive()
 	return c
 }
 

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -175,14 +176,30 @@ func (l *lab) wait(cmd *exec.Cmd) result {
 	return r
 }
 
-// good runs nsboot, which must succeed without a word on standard error.
+// good runs nsboot, which must succeed without a word on standard error. Each
+// container that is there after a create, a start or a run is verified.
 func (l *lab) good(args ...string) result {
 	l.t.Helper()
 	r := l.run(args...)
 	if r.Code != 0 || r.Err != "" {
 		l.t.Fatalf("nsboot %v: %+v", args, r)
 	}
+	if slices.ContainsFunc(args, func(a string) bool { return a == "create" || a == "start" || a == "run" }) {
+		l.verify()
+	}
 	return r
+}
+
+// verify holds the mounts of every container that runs against its plan.
+func (l *lab) verify() {
+	l.t.Helper()
+	for _, id := range strings.Fields(l.run("list", "-q").Out) {
+		r := l.run("verify", id)
+		ended := r.Code == 125 && (strings.Contains(r.Err, "is stopped: it has no mounts") || strings.Contains(r.Err, "has ended meanwhile"))
+		if !ended && r != (result{out: r.out}) {
+			l.t.Errorf("verify %s: %+v", id, r)
+		}
+	}
 }
 
 // bad runs nsboot, which must fail with code and say each of the words.

@@ -155,11 +155,12 @@ func (r result) booted(t *testing.T, want ...string) {
 	}
 }
 
-// boot boots the bundle and holds the world around it against what it was.
+// boot verifies what would be mounted, boots the bundle and holds the world around it against what it was.
 func (b *bundle) boot() result {
 	b.t.Helper()
 	b.writeConfig()
 	before := b.world()
+	b.verify()
 	r := b.start()
 	b.unharmed(before, r.command)
 	return r
@@ -176,13 +177,17 @@ func (b *bundle) writeConfig() {
 	b.must(os.WriteFile(b.path("b/config.json"), data, 0o644))
 }
 
+// nsboot is the command line up to the command.
+func (b *bundle) nsboot() []string {
+	return append([]string{theLab.nsboot, "--profile=" + b.profile}, b.flags...)
+}
+
 // start runs nsboot once and kills it when its time is over.
 func (b *bundle) start() result {
 	b.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), bootTimeout)
 	defer cancel()
-	argv := append(append([]string{}, b.wrap...), theLab.nsboot, "--profile="+b.profile)
-	argv = append(argv, b.flags...)
+	argv := append(append([]string{}, b.wrap...), b.nsboot()...)
 	if b.command != nil {
 		argv = append(argv, b.command...)
 	} else {
