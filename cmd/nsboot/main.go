@@ -7,6 +7,8 @@ import (
 	"io"
 	"os"
 	"runtime"
+
+	_ "github.com/nsboot/nsboot/internal/stack" // before all else
 )
 
 // The process must die with nsboot, whatever ends that: its death signal is

@@ -54,6 +54,7 @@ func rules() []rule {
 		{dir: "internal/container", own: []string{"internal/stubs"}, others: []string{xsys}},
 		{dir: "internal/cgroup", others: []string{xsys, spec, cgroups, userns}},
 		{dir: "internal/rlimit", others: []string{xsys}},
+		{dir: "internal/stack"},
 		{
 			dir:    "internal/fsview",
 			others: []string{xsys, mountinfo},
