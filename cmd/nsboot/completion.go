@@ -68,6 +68,7 @@ _nsboot() {
     --bundle | -b | --rootfs | --root) compopt -o filenames; COMPREPLY=($(compgen -d -- "$cur")); return ;;
     --plan | --log | --rw | --pid-file | --process | --resources) compopt -o default; return ;;
     --skip) compopt -o default; return ;;
+    --with) COMPREPLY=($(compgen -c -- "$cur")); return ;;
     --max-entries | --depth | --probe-name) return ;;
     --ignore | --source-fds | --preserve-fds | --user | --cwd | --env | --cap | --console-socket) return ;;
     esac
@@ -92,6 +93,11 @@ _nsboot() {
     features | version) COMPREPLY=($(compgen -W "--help" -- "$cur")) ;;
     view) if [[ $cur == -* ]]; then
             COMPREPLY=($(compgen -W "--json --no-probe --max-entries --depth --skip --probe-name --help" -- "$cur"))
+        else
+            compopt -o default
+        fi ;;
+    compare) if [[ $cur == -* ]]; then
+            COMPREPLY=($(compgen -W "--bundle --with --json --no-probe --help" -- "$cur"))
         else
             compopt -o default
         fi ;;
@@ -166,6 +172,8 @@ _nsboot() {
     view) _arguments '--json[a line of JSON for each thing]' '--no-probe[try nothing]' '--max-entries=[bound of the tree]:number:' \
         '--depth=[bound of the tree]:number:' '*--skip=[leave out]:path:_files' '--probe-name=[name of what is tried]:name:' \
         '--help[print the help]' '*:path:_files' ;;
+    compare) _arguments '(-b --bundle)'{-b,--bundle=}'[directory of the bundle]:bundle:_files -/' '*--with=[a runtime]:command:_command_names' \
+        '--json[print a JSON document]' '--no-probe[try nothing]' '--help[print the help]' '*:view:_files' ;;
     spec) _arguments '--rootfs=[root file system]:directory:_files -/' '--help[print the help]' ;;
     delete) _arguments '(-f --force)'{-f,--force}'[kill it first; gone is no error]' '--help[print the help]' "1:ID:($(nsboot list -q 2>/dev/null))" ;;
     completion) _arguments '1:shell:(bash zsh fish)' ;;
@@ -201,7 +209,7 @@ complete -c nsboot -n __fish_use_subcommand -l log-format -x -a 'text json' -d '
 complete -c nsboot -n __fish_use_subcommand -l debug -d 'say what was found out'
 complete -c nsboot -n __fish_use_subcommand -l version -d 'print the version'
 complete -c nsboot -s h -l help -d 'print the help'
-complete -c nsboot -n '__fish_seen_subcommand_from run create plan mount' -s b -l bundle -x -a '(__fish_complete_directories)' -d 'directory of the bundle'
+complete -c nsboot -n '__fish_seen_subcommand_from run create plan mount compare' -s b -l bundle -x -a '(__fish_complete_directories)' -d 'directory of the bundle'
 complete -c nsboot -n '__fish_seen_subcommand_from run create' -l plan -r -F -d 'replay a recorded plan'
 complete -c nsboot -n '__fish_seen_subcommand_from run create' -l source-fds -x -d 'descriptors of the sources'
 complete -c nsboot -n '__fish_seen_subcommand_from run create exec' -l preserve-fds -x -d 'how many stay open'
@@ -227,7 +235,10 @@ complete -c nsboot -n '__fish_seen_subcommand_from exec' -l cwd -x -d 'directory
 complete -c nsboot -n '__fish_seen_subcommand_from exec' -s e -l env -x -d 'set KEY=VALUE'
 complete -c nsboot -n '__fish_seen_subcommand_from exec' -s c -l cap -x -d 'add a capability'
 complete -c nsboot -n '__fish_seen_subcommand_from exec' -s t -l tty -d 'terminal'
-complete -c nsboot -n '__fish_seen_subcommand_from view' -F
+complete -c nsboot -n '__fish_seen_subcommand_from view compare' -F
+complete -c nsboot -n '__fish_seen_subcommand_from compare' -l with -x -a '(__fish_complete_command)' -d 'a runtime'
+complete -c nsboot -n '__fish_seen_subcommand_from compare' -l json -d 'print a JSON document'
+complete -c nsboot -n '__fish_seen_subcommand_from compare' -l no-probe -d 'try nothing'
 complete -c nsboot -n '__fish_seen_subcommand_from view' -l json -d 'a line of JSON for each thing'
 complete -c nsboot -n '__fish_seen_subcommand_from view' -l no-probe -d 'try nothing'
 complete -c nsboot -n '__fish_seen_subcommand_from view' -l max-entries -x -d 'bound of the tree'

@@ -20,6 +20,7 @@ type globals struct {
 	debug, version, help                        bool
 	rootless, cgroups                           string // as engines give them
 	systemd                                     bool
+	given                                       []string // the flags as they were typed
 }
 
 // newFlags makes an empty flag set. Flags may stand before or after other
@@ -64,6 +65,7 @@ func (g *globals) parse(name string, args []string) ([]string, error) {
 	if err := fs.Parse(args); err != nil {
 		return nil, flagError("nsboot", err)
 	}
+	g.given = args[:len(args)-fs.NArg()]
 	if g.help || g.version {
 		return fs.Args(), nil
 	}

@@ -18,6 +18,19 @@ is static: bind it into any container and run it there.
   nsboot view --no-probe --json / > before.json
   docker run --rm -v /usr/local/bin/nsboot:/nsboot:ro debian /nsboot view --json > debian.json
 `
+	case "compare":
+		return `Boots the bundle under nsboot and under each COMMAND, one after the other, with
+nsboot view as the process, and shows what differs, by mount point: known is what
+a row of DIVERGENCES.md explains, different is what none does. With two files it
+compares views that nsboot view --json wrote.
+
+The exit code is 0 if nothing is different, 1 if something is, 2 if a runtime
+failed. Where the config lets it, things are tried in directories of the host and
+removed again; --no-probe tries nothing. The bundle is left as it was.
+`, `  sudo nsboot compare
+  sudo nsboot --profile oci compare --with runc --with 'crun --debug' --bundle /srv/web
+  nsboot compare yesterday.json today.json
+`
 	}
 	return "", ""
 }

@@ -52,6 +52,7 @@ func commands() []command {
 		{"ps", "[--format table|json] ID", "list a container's processes", psCommand},
 		{"features", "", "print what this build does, as JSON", featuresCommand},
 		{"view", "[--json] [PATH...]", "print what a process sees of its file system", viewCommand},
+		{"compare", "[--bundle DIR] [--with CMD]... | VIEW VIEW", "show where a sandboxed file system differs from the real one", compareCommand},
 		{"version", "", "print the version", versionCommand},
 		{"completion", "bash|zsh|fish", "print a completion script for a shell", completionCommand},
 	}

@@ -45,24 +45,20 @@ func (l *look) readMounts() (hidden []mount, byTable bool) {
 // mount(8). What a file system is made with (size=, lowerdir=) is left out: what
 // of it can be seen is in the tree and in the probes.
 func tableFacts(m *mountinfo.Info) map[string]string {
-	f := map[string]string{"type": m.FSType, "access": "rw", "propagation": "private"}
-	var flags []string
-	atime := "strictatime"
-	for i, o := range strings.Split(m.Options+","+m.VFSOptions, ",") {
-		own := i <= strings.Count(m.Options, ",")
+	f := map[string]string{"type": m.FSType, "access": "rw", "atime": "strictatime", "propagation": "private"}
+	own := strings.Split(m.Options, ",")
+	for i, o := range append(own, strings.Split(m.VFSOptions, ",")...) {
 		switch o {
 		case "ro":
-			f["access"] = "ro"
+			f["access"] = o
 		case "nosuid", "nodev", "noexec", "nosymfollow", "nodiratime", "sync", "dirsync", "mand", "lazytime":
-			flags = append(flags, o)
+			f[o] = "yes"
 		case "noatime", "relatime":
-			if own {
-				atime = o
+			if i < len(own) {
+				f["atime"] = o
 			}
 		}
 	}
-	slices.Sort(flags)
-	f["flags"] = strings.Join(append(slices.Compact(flags), atime), ",")
 	var kinds []string
 	for _, word := range strings.Fields(m.Optional) {
 		switch name, _, _ := strings.Cut(word, ":"); name {
@@ -78,6 +74,17 @@ func tableFacts(m *mountinfo.Info) map[string]string {
 		f["propagation"] = strings.Join(kinds, " ")
 	}
 	return f
+}
+
+// Flags lists what a mount's facts allow and do not allow, as mount(8) does.
+func Flags(f map[string]string) string {
+	list := []string{f["access"]}
+	for _, name := range [...]string{"nosuid", "nodev", "noexec", "nosymfollow", "sync", "dirsync", "mand", "lazytime", "nodiratime"} {
+		if f[name] != "" {
+			list = append(list, name)
+		}
+	}
+	return strings.Trim(strings.Join(append(list, f["atime"]), ","), ",")
 }
 
 // visible parts the mounts that a path leads to from those that others cover.
@@ -161,7 +168,7 @@ func (l *look) mountRecords(hidden []mount) {
 		f := map[string]string{}
 		for ; n < len(hidden) && hidden[n].path == hidden[i].path; n++ {
 			h := hidden[n].facts
-			f[strconv.Itoa(n-i+1)] = h["type"] + " " + h["access"] + " " + h["flags"]
+			f[strconv.Itoa(n-i+1)] = h["type"] + " " + Flags(h)
 		}
 		l.put(Record{Kind: KindHidden, Path: hidden[i].path, Facts: f})
 		i = n

@@ -47,9 +47,9 @@ func TestTableFacts(t *testing.T) {
 		got = append(got, tableFacts(m))
 	}
 	want := []map[string]string{
-		{"type": "ext4", "access": "ro", "flags": "relatime", "propagation": "private"},
-		{"type": "tmpfs", "access": "rw", "flags": "nodev,noexec,nosuid,noatime", "propagation": "shared slave"},
-		{"type": "9p", "access": "ro", "flags": "strictatime", "propagation": "unbindable"},
+		{"type": "ext4", "access": "ro", "atime": "relatime", "propagation": "private"},
+		{"type": "tmpfs", "access": "rw", "nodev": "yes", "noexec": "yes", "nosuid": "yes", "atime": "noatime", "propagation": "shared slave"},
+		{"type": "9p", "access": "ro", "atime": "strictatime", "propagation": "unbindable"},
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("-want +got:\n%s", d)

@@ -111,7 +111,7 @@ func (t *TextWriter) facts(indent string, f map[string]string) {
 
 func (t *TextWriter) mount(r Record) {
 	f := r.Facts
-	text := "  " + pad(Escape(r.Path), 19) + " " + pad(f["type"], 8) + " " + f["access"] + " " + f["flags"] + " " + f["propagation"]
+	text := "  " + pad(Escape(r.Path), 19) + " " + pad(f["type"], 8) + " " + Flags(f) + " " + f["propagation"]
 	if s := f["statfs type"]; s != "" {
 		text += "; statfs: " + s + " " + f["statfs flags"]
 	} else if s := f["statfs"]; s != "" {

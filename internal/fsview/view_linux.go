@@ -55,7 +55,7 @@ func Look(to Sink, o Options) error {
 	// Descriptors and the umask first: what follows opens files.
 	process := l.process()
 	hidden, byTable := l.readMounts()
-	l.put(header(byTable))
+	l.put(l.header(byTable))
 	l.put(process)
 	l.lookups()
 	l.mountRecords(hidden)
@@ -83,15 +83,30 @@ func (l *look) stopped() bool { return l.err != nil || l.o.Stop != nil && l.o.St
 
 func (l *look) skips(p string) bool { return slices.Contains(l.o.Skip, p) }
 
-// header tells by what the view was made; it is not compared.
-func header(byTable bool) Record {
-	facts := map[string]string{"version": Version, "machine": runtime.GOARCH, "mounts": "read from the mount table"}
+// sentryVersion is in the version that gVisor's kernel gives itself, whatever
+// its own is.
+const sentryVersion = "Jan 10 15:06:54 PST 2016"
+
+// header tells by what the view was made. Only what was asked for is compared.
+func (l *look) header(byTable bool) Record {
+	asked := "no probes"
+	if l.o.Probe {
+		asked = "probes"
+	}
+	if l.o.Depth > 0 {
+		asked += ", depth " + strconv.Itoa(l.o.Depth)
+	}
+	asked += ", " + strings.Join(roots(l.o.Paths), " ")
+	facts := map[string]string{"version": Version, "asked": asked, "machine": runtime.GOARCH, "mounts": "read from the mount table"}
 	if !byTable {
 		facts["mounts"] = "found by looking: there is no mount table"
 	}
 	var u unix.Utsname
 	if unix.Uname(&u) == nil {
 		facts["kernel"] = unix.ByteSliceToString(u.Sysname[:]) + " " + unix.ByteSliceToString(u.Release[:])
+		if strings.Contains(unix.ByteSliceToString(u.Version[:]), sentryVersion) {
+			facts["sandbox"] = "gVisor"
+		}
 	}
 	return Record{Kind: KindView, Facts: facts}
 }

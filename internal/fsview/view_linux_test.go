@@ -173,7 +173,7 @@ func TestView(t *testing.T) {
 		"lookup nosuch":   {"found": "ENOENT"},
 		"process ":        {"cwd": "/", "CAP_CHOWN": "effective permitted bounding"},
 		"mount /":         {"type": "tmpfs", "access": "rw", "statfs type": "tmpfs"},
-		"mount /noexec":   {"flags": "nodev,noexec,nosuid,relatime", "size": "65536", "statfs flags": "nosuid,nodev,noexec,relatime"},
+		"mount /noexec":   {"nodev": "yes", "noexec": "yes", "nosuid": "yes", "atime": "relatime", "size": "65536", "statfs flags": "nosuid,nodev,noexec,relatime"},
 		"mount /ro":       {"access": "ro"},
 		"probe /":         {"create": "ok", "link": "ok", "rename to another mount": "EXDEV", "execute": "ok", "time of access": "moves once a day", "names in another case": "other files"},
 		"probe /ro":       {"create": "EROFS", "mkdir": "EROFS", "chmod": "EROFS", "symlink": "EROFS", "link": NotTried, "mmap shared": NotTried},

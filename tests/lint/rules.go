@@ -55,6 +55,8 @@ func rules() []rule {
 		{dir: "internal/cgroup", others: []string{xsys, spec, cgroups, userns}},
 		{dir: "internal/rlimit", others: []string{xsys}},
 		{dir: "internal/stack"},
+		{dir: "internal/viewdiff", own: []string{"internal/fsview"}},
+		{dir: "internal/trial", own: []string{"internal/fsview"}, others: []string{xsys}},
 		{
 			dir:    "internal/fsview",
 			others: []string{xsys, mountinfo},

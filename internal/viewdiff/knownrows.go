@@ -1,0 +1,63 @@
+package viewdiff
+
+import "github.com/nsboot/nsboot/internal/fsview"
+
+// mountRules explain differences of mount tables and statfs.
+func mountRules() []rule {
+	kind := is(fsview.KindMount)
+	return []rule{
+		{row: "seen-fs-type", kinds: kind, facts: is("type", "statfs type"), theirs: is("9p")},
+		{row: "seen-masked", kinds: kind, facts: is("nosuid", "nodev", "noexec", "size", "statfs flags", "access", "atime", "type"), types: is("tmpfs"), paths: is("/proc/*", "/sys/firmware")},
+		{row: "seen-atime", kinds: kind, facts: is("atime"), ours: is("relatime"), theirs: is("strictatime")},
+		{row: "seen-statfs-flags", kinds: kind, facts: is("statfs flags"), theirs: is("")},
+		{row: "seen-tmpfs-size", kinds: kind, facts: is("size"), theirs: is("9223372036854771712")},
+		{row: "masked-paths", kinds: kind, facts: is(""), paths: is("/proc/*", "/sys/firmware"), ours: is(Here)},
+		{row: "D3-flags", kinds: kind, facts: is("nosuid", "nodev", "noexec", "statfs flags"), types: is("proc", "sysfs")},
+		{row: "D3-flags", kinds: kind, facts: is("access"), types: is("sysfs"), ours: is("ro"), theirs: is("rw")},
+		{row: "D3-flags", kinds: kind, facts: is("nosuid", "nodev", "noexec"), paths: is("/dev", "/dev/pts", "/tmp"), ours: is("yes"), theirs: is("")},
+		{row: "seen-mount-flags", kinds: kind, facts: is("nosuid", "nodev"), ours: is("yes"), theirs: is("")},
+		{row: "S1-read-only-root", kinds: kind, facts: is("type", "statfs type"), ours: is("overlay")},
+		{row: "seen-cgroups", types: is("cgroup", "cgroup2")},
+		{row: "seen-cgroups", paths: is("/sys/fs/cgroup", "/sys/fs/cgroup/*")},
+	}
+}
+
+// probeRules explain differences of what mount points do.
+func probeRules() []rule {
+	const no = "EOPNOTSUPP"
+	kind := is(fsview.KindProbe)
+	return []rule{
+		{row: "seen-made-up-errno", kinds: kind, types: is("proc", "sysfs", "devpts"), ours: is("E*"), theirs: is("EACCES", "EPERM")},
+		{row: "seen-o-tmpfile", kinds: kind, facts: is("O_TMPFILE"), theirs: is(no, "EISDIR")},
+		{row: "seen-rename-flags", kinds: kind, facts: is("rename exchange", "rename no-replace"), theirs: is("EINVAL")},
+		{row: "seen-punch-hole", kinds: kind, facts: is("punch a hole"), ours: is("ok"), theirs: is(no)},
+		{row: "seen-ofd-lock", kinds: kind, facts: is("lock of the open file"), ours: is("ok"), theirs: is("EINVAL")},
+		{row: "seen-xattrs", kinds: kind, facts: is("xattr*"), theirs: is(no)},
+		{row: "seen-device-nodes", kinds: kind, facts: is("mknod of a device"), ours: is("EPERM"), theirs: is("ok")},
+		{row: "seen-atime", kinds: kind, facts: is("time of access"), ours: is("moves once a day"), theirs: is("moves at each read")},
+	}
+}
+
+// entryRules explain differences of the trees.
+func entryRules() []rule {
+	kind := is(fsview.KindEntry)
+	return []rule{
+		{row: "seen-masked", kinds: kind, facts: is("mode", "uid", "gid"), types: is("tmpfs"), paths: is("/proc/*", "/sys/firmware"), theirs: is("1777", "65534")},
+		{row: "masked-paths", kinds: kind, facts: is("", "type", "mode", "links"), types: is("tmpfs"), paths: is("/proc/*", "/sys/firmware")},
+		{row: "seen-proc-files", kinds: kind, facts: is(""), types: is("proc")},
+		{row: "seen-dev-nodes", kinds: kind, facts: is(""), paths: is("/dev/fuse", "/dev/net", "/dev/core"), theirs: is(Here)},
+		{row: "seen-dev-nodes", kinds: kind, facts: is("links"), paths: is("/dev")},
+		{row: "seen-made-up-modes", kinds: kind, facts: is("mode"), types: is("sysfs", "devpts")},
+		{row: "seen-directory-links", kinds: kind, facts: is("links"), types: is("overlay"), ours: is("1")},
+	}
+}
+
+// processRules explain differences of what the process has got.
+func processRules() []rule {
+	kind := is(fsview.KindProcess)
+	const null = "character device 1:3"
+	return []rule{
+		{row: "seen-no-new-privileges", kinds: kind, facts: is("no new privileges"), ours: is("false"), theirs: is("true")},
+		{row: "seen-descriptors", kinds: kind, facts: is("descriptor *"), ours: is(null + "*"), theirs: is("character device 0:0*", null+" for both", "pipe*")},
+	}
+}
