@@ -101,7 +101,7 @@ func divergenceRows(t *testing.T) [][]string {
 	text := read(t, "DIVERGENCES.md")
 	var rows [][]string
 	for _, h := range []string{"## Never looser than the config", "## What a host kernel does differently",
-		"## The host is kept clean", "## Nothing stands in for the kernel", "## Refused instead of guessed", "## The process", "## Seen by nsboot compare"} {
+		"## The host is kept clean", "## Nothing stands in for the kernel", "## Refused instead of guessed", "## The process", "## Pods", "## Seen by nsboot compare"} {
 		rows = append(rows, table(t, text, h)...)
 	}
 	if len(rows) < 30 {
