@@ -101,17 +101,17 @@ func (l *launcher) raise(fd int) (int, error) {
 // Start lets a created process go and waits until it has become the program,
 // which exe names for the error.
 func Start(startFIFO, outcomeFIFO, exe string) error {
-	outcome, err := unix.Open(outcomeFIFO, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	outcome, err := openFIFO(outcomeFIFO, unix.O_RDONLY)
 	if err != nil {
-		return fmt.Errorf("start: %s: %w", outcomeFIFO, err)
+		return err
 	}
 	defer unix.Close(outcome)
-	start, err := unix.Open(startFIFO, unix.O_WRONLY|unix.O_NONBLOCK|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	start, err := openFIFO(startFIFO, unix.O_WRONLY)
 	if errors.Is(err, unix.ENXIO) {
 		return fmt.Errorf("start: nobody waits to be started: %w", unix.ESRCH)
 	}
 	if err != nil {
-		return fmt.Errorf("start: %s: %w", startFIFO, err)
+		return err
 	}
 	defer unix.Close(start)
 	if _, err := unix.Write(start, []byte{1}); err != nil {
@@ -129,6 +129,24 @@ func Start(startFIFO, outcomeFIFO, exe string) error {
 		}
 	}
 	return nil
+}
+
+// openFIFO opens one end, which blocks for nothing. What is no FIFO would be
+// waited for without end.
+func openFIFO(path string, flags int) (int, error) {
+	fd, err := unix.Open(path, flags|unix.O_NONBLOCK|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return -1, fmt.Errorf("start: %s: %w", path, err)
+	}
+	st, err := fstat(fd)
+	if err == nil && st.Mode&unix.S_IFMT != unix.S_IFIFO {
+		err = errors.New("something else than the FIFO that the process waits by")
+	}
+	if err != nil {
+		unix.Close(fd)
+		return -1, fmt.Errorf("start: %s: %w", path, err)
+	}
+	return fd, nil
 }
 
 // awaitOutcome reads until the process has closed its end, which exec does, or

@@ -75,9 +75,11 @@ func (t *Tree) leave() {
 }
 
 // DefaultStateDir is where the journals of mount points are kept: for root
-// /run/nsboot/stubs, else below XDG_RUNTIME_DIR.
+// /run/nsboot/stubs, else below XDG_RUNTIME_DIR. Root of a user namespace is an
+// ordinary user, unless it calls itself root, as runc has it.
 func DefaultStateDir() string {
-	if dir := os.Getenv("XDG_RUNTIME_DIR"); dir != "" && os.Geteuid() != 0 {
+	dir := os.Getenv("XDG_RUNTIME_DIR")
+	if dir != "" && (os.Geteuid() != 0 || os.Getenv("USER") != "root" && inUserNamespace()) {
 		return path.Join(dir, "nsboot", "stubs")
 	}
 	return "/run/nsboot/stubs"

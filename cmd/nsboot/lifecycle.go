@@ -181,11 +181,11 @@ func (a *app) kill(id string, sig unix.Signal, all bool) error {
 		return signalAll(&state, sig)
 	}
 	if status := state.Status(store.Facts(&state)); status != container.CreatedS && status != container.Running {
-		return fmt.Errorf("container %s is not running: it is %s", id, status)
+		return fmt.Errorf("container not running: %s is %s", id, status)
 	}
 	err = container.Signal(&state, sig)
 	if errors.Is(err, unix.ESRCH) {
-		return fmt.Errorf("container %s is not running: it is stopped", id)
+		return fmt.Errorf("container not running: %s is stopped", id)
 	}
 	if err == nil && sig == unix.SIGKILL {
 		g, err := groupOf(&state)

@@ -74,12 +74,30 @@ func psCommand(a *app, args []string) (int, error) {
 	w := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "PID\tCOMMAND")
 	for _, pid := range pids {
-		text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/cmdline")
-		if err == nil {
-			fmt.Fprintf(w, "%d\t%s\n", pid, printableLine(string(text)))
+		if text := commandOf(pid); text != "" {
+			fmt.Fprintf(w, "%d\t%s\n", pid, text)
 		}
 	}
 	return 0, w.Flush()
+}
+
+// commandOf is a process's command line or, as ps(1) has it, its name in brackets
+// where there is none: in a process that waits to be started nothing of nsboot's
+// is left. It is empty if the process has ended.
+func commandOf(pid int) string {
+	dir := "/proc/" + strconv.Itoa(pid)
+	text, err := os.ReadFile(dir + "/cmdline")
+	if err != nil {
+		return ""
+	}
+	if line := strings.Trim(string(text), "\x00"); line != "" {
+		return printableLine(string(text))
+	}
+	name, err := os.ReadFile(dir + "/comm")
+	if err != nil {
+		return ""
+	}
+	return printableLine("[" + strings.TrimSuffix(string(name), "\n") + "]\x00")
 }
 
 // printableLine shows a command line of arguments that end in NUL bytes.

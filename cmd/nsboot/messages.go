@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/nsboot/nsboot/internal/container"
 	"github.com/nsboot/nsboot/nsmount"
 	"github.com/nsboot/nsboot/pathres"
 )
@@ -39,7 +40,12 @@ func hintOf(err error) string {
 	if errors.As(err, &h) && h.Hint() != "" {
 		return h.Hint()
 	}
-	if errors.Is(err, syscall.EPERM) && os.Geteuid() != 0 {
+	var look *pathres.LookError
+	switch {
+	case errors.Is(err, container.ErrCorrupt):
+		return "nsboot delete --force removes the container with what is left of it"
+	case errors.As(err, &look): // it is the container's file that may not be executed
+	case errors.Is(err, os.ErrPermission) && os.Geteuid() != 0:
 		return "nsboot needs root here: sudo nsboot ..."
 	}
 	return ""

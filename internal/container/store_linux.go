@@ -1,7 +1,6 @@
 package container
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -28,6 +27,7 @@ const (
 	startFIFO   = "start"
 	outcomeFIFO = "outcome"
 	planFile    = "plan.json"
+	copyFile    = "state.copy"
 )
 
 func (s Store) base() string          { return filepath.Join(s.Root, "containers") }
@@ -66,6 +66,7 @@ func (s Store) tryCreate(id string) (*Container, error) {
 		return nil, fmt.Errorf("container %s: %w", id, ErrExist)
 	}
 	if err != nil {
+		s.tidy()
 		return nil, fmt.Errorf("container %s: %w", id, err)
 	}
 	c, err := lockDir(id, dir, unix.LOCK_EX)
@@ -82,9 +83,10 @@ func (s Store) tryCreate(id string) (*Container, error) {
 }
 
 // Open locks an existing container and reads its state. A directory without a
-// state, left by a create that was killed at once, opens with an empty one. With
-// force, which is for removing it, so does one whose state makes no sense, which
-// else is ErrCorrupt; and where there is none, no empty directory stays.
+// state, left by a create that was killed at once, opens with an empty one. One
+// whose state makes no sense is ErrCorrupt; with force, which is for removing it,
+// it opens with the copy of its state, or an empty one if that makes none either.
+// And with force no empty directory stays where there is no container.
 func (s Store) Open(id string, force bool) (*Container, error) {
 	if err := CheckID(id); err != nil {
 		return nil, err
@@ -97,7 +99,12 @@ func (s Store) Open(id string, force bool) (*Container, error) {
 		return nil, err
 	}
 	state, err := s.read(id)
-	if err != nil && !errors.Is(err, os.ErrNotExist) && !(force && errors.Is(err, ErrCorrupt)) {
+	if force && errors.Is(err, ErrCorrupt) {
+		if state, err = s.readFile(id, copyFile); err != nil {
+			state, err = State{}, nil
+		}
+	}
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		c.Close()
 		return nil, err
 	}
@@ -161,19 +168,6 @@ func (s Store) Read(id string) (State, error) {
 	return state, err
 }
 
-func (s Store) read(id string) (State, error) {
-	var state State
-	data, err := os.ReadFile(filepath.Join(s.path(id), stateFile))
-	if err != nil {
-		return state, err
-	}
-	if err := json.Unmarshal(data, &state); err != nil {
-		return State{}, fmt.Errorf("container %s: %s: %w: %w", id, stateFile, ErrCorrupt, err)
-	}
-	state.ID = id
-	return state, nil
-}
-
 // Facts asks the machine about a recorded container. Whoever holds the lock
 // counts as at work, the caller too.
 func (s Store) Facts(state *State) Facts {
@@ -185,17 +179,6 @@ func (s Store) Facts(state *State) Facts {
 // FactsLocked is Facts for whoever has the lock.
 func (s Store) FactsLocked(state *State) Facts {
 	return Facts{Alive: Alive(state.Pid, state.StartTime), Waiting: s.waiting(state.ID)}
-}
-
-// waiting reports whether the start FIFO has a reader: a created process keeps
-// it open, and loses it in exec.
-func (s Store) waiting(id string) bool {
-	fd, err := unix.Open(filepath.Join(s.path(id), startFIFO), unix.O_WRONLY|unix.O_NONBLOCK|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return false
-	}
-	unix.Close(fd)
-	return true
 }
 
 func (s Store) locked(id string) bool {
@@ -249,46 +232,11 @@ func (c *Container) StartFIFO() string { return filepath.Join(c.dir, startFIFO) 
 // OutcomeFIFO is the path by which it tells how that went.
 func (c *Container) OutcomeFIFO() string { return filepath.Join(c.dir, outcomeFIFO) }
 
-// Save replaces the recorded state at once.
-func (c *Container) Save() error {
-	data, err := json.Marshal(&c.State)
-	if err != nil {
-		return err
-	}
-	return c.write(stateFile, data)
-}
-
-// SavePlan records the plan that the container is made from.
-func (c *Container) SavePlan(data []byte) error { return c.write(planFile, data) }
-
-func (c *Container) write(name string, data []byte) error {
-	tmp := filepath.Join(c.dir, "."+name)
-	if err := os.WriteFile(tmp, data, 0o600); err != nil {
-		return fmt.Errorf("container %s: %w", c.ID, err)
-	}
-	if err := os.Rename(tmp, filepath.Join(c.dir, name)); err != nil {
-		return fmt.Errorf("container %s: %w", c.ID, err)
-	}
-	return nil
-}
-
-// Plan reads the recorded plan.
-func (s Store) Plan(id string) ([]byte, error) {
-	if err := CheckID(id); err != nil {
-		return nil, err
-	}
-	data, err := os.ReadFile(filepath.Join(s.path(id), planFile))
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("container %s: %w", id, ErrNotExist)
-	}
-	return data, err
-}
-
 // Remove forgets the container and gives up its lock. Only the files that are
 // known are removed: the directory holds nothing else.
 func (c *Container) Remove() error {
 	defer c.Close()
-	for _, name := range []string{startFIFO, outcomeFIFO, planFile, "." + planFile, stateFile, "." + stateFile} {
+	for _, name := range []string{startFIFO, outcomeFIFO, planFile, "." + planFile, copyFile, "." + copyFile, stateFile, "." + stateFile} {
 		if err := os.Remove(filepath.Join(c.dir, name)); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return fmt.Errorf("container %s: %w", c.ID, err)
 		}
@@ -302,12 +250,12 @@ func (c *Container) Remove() error {
 
 // tidy leaves no empty directories where there is no container, also those of
 // commands that were killed: the one of journals (package stubs) is beside. The
-// kernel removes none that something is in.
+// kernel removes none that something is in, and nothing else than directories.
 func (s Store) tidy() {
-	os.Remove(s.base())
-	os.Remove(filepath.Join(s.Root, "stubs"))
+	unix.Rmdir(s.base())
+	unix.Rmdir(filepath.Join(s.Root, "stubs"))
 	if filepath.Base(s.Root) == "nsboot" {
-		os.Remove(s.Root)
+		unix.Rmdir(s.Root)
 	}
 }
 

@@ -262,11 +262,16 @@ func TestKilledCreate(t *testing.T) {
 }
 
 // A state that makes no sense is an error that names the file; it hides no other
-// container, and force gets past it.
+// container, and force gets past it: with the copy, as long as that makes any.
 func TestCorruptState(t *testing.T) {
-	for _, text := range []string{"", "{", "[]", `{"pid":"x"}`, "\x00\x00\x00"} {
+	for _, text := range []string{"", "{", "[]", "null", "{}", `{"pid":"x"}`, `{"id":"good"}`, "\x00\x00\x00"} {
 		s := newStore(t)
-		create(t, s, "bad").Close()
+		bad := create(t, s, "bad")
+		bad.State.Pid, bad.State.Stubs = 4711, []string{"/made/here"}
+		if err := bad.Save(); err != nil {
+			t.Fatal(err)
+		}
+		bad.Close()
 		good := create(t, s, "good")
 		if err := good.Save(); err != nil {
 			t.Fatal(err)
@@ -284,14 +289,22 @@ func TestCorruptState(t *testing.T) {
 		if !errors.Is(err, ErrCorrupt) || len(list) != 1 || list[0].ID != "good" {
 			t.Errorf("%q: list: %+v %v", text, list, err)
 		}
-		c, err := s.Open("bad", true)
-		if err != nil {
+		forced := func(want State) *Container {
+			t.Helper()
+			c, err := s.Open("bad", true)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if d := cmp.Diff(want, c.State); d != "" {
+				t.Errorf("%q: forced (-want +got):\n%s", text, d)
+			}
+			return c
+		}
+		forced(State{ID: "bad", Pid: 4711, Stubs: []string{"/made/here"}}).Close()
+		if err := os.WriteFile(filepath.Join(s.path("bad"), copyFile), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if d := cmp.Diff(State{ID: "bad"}, c.State); d != "" {
-			t.Errorf("%q: forced (-want +got):\n%s", text, d)
-		}
-		if err := c.Remove(); err != nil {
+		if err := forced(State{ID: "bad"}).Remove(); err != nil {
 			t.Error(err)
 		}
 	}

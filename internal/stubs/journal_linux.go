@@ -192,7 +192,12 @@ func (j *Journal) recover(create bool) error {
 	if err := unix.Ftruncate(j.fd, 0); err != nil {
 		return fmt.Errorf("truncate: %w", err)
 	}
-	return j.write(headerLine(j.basePath))
+	if err := j.write(headerLine(j.basePath)); err != nil {
+		unix.Unlink(j.file) // the disk is full: nothing is recorded, and nothing is left
+		j.removeStateDir()
+		return err
+	}
+	return nil
 }
 
 // Before records that path (from the base, as resolved) is about to be made: call

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
@@ -105,4 +106,61 @@ func TestProfileByName(t *testing.T) {
 	if r.Code != 125 || !strings.Contains(r.Err, "NSBOOT_PROFILE") {
 		t.Errorf("a profile that does not exist: %+v", r)
 	}
+}
+
+// TestRootDirectory: where --root is not given: /run/nsboot, or XDG_RUNTIME_DIR of
+// an ordinary user, also of one who is root of a user namespace.
+func TestRootDirectory(t *testing.T) {
+	l := newLab(t)
+	dir := filepath.Join(l.dir, "xdg")
+	if err := os.MkdirAll(filepath.Join(dir, "nsboot/containers/mine"), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{l.dir, dir, filepath.Join(dir, "nsboot/containers/mine")} {
+		if err := os.Chmod(name, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ids := []syscall.SysProcIDMap{{HostID: 0, Size: 1}}
+	user := func(attr *syscall.SysProcAttr) { attr.Credential = &syscall.Credential{Uid: 1000, Gid: 1000} }
+	userns := func(attr *syscall.SysProcAttr) {
+		attr.Cloneflags, attr.UidMappings, attr.GidMappings = syscall.CLONE_NEWUSER, ids, ids
+	}
+	for name, c := range map[string]struct {
+		who  func(*syscall.SysProcAttr)
+		env  []string
+		want string
+	}{
+		"root":                               {nil, []string{"XDG_RUNTIME_DIR=" + dir}, ""},
+		"a user":                             {user, []string{"XDG_RUNTIME_DIR=" + dir}, "mine\n"},
+		"a user without":                     {user, nil, ""},
+		"root of a namespace":                {userns, []string{"XDG_RUNTIME_DIR=" + dir, "USER=me"}, "mine\n"},
+		"root of a namespace, nobody's name": {userns, []string{"XDG_RUNTIME_DIR=" + dir}, "mine\n"},
+		"root of a namespace, by name":       {userns, []string{"XDG_RUNTIME_DIR=" + dir, "USER=root"}, ""},
+	} {
+		r := l.runAs(func(cmd *exec.Cmd) {
+			cmd.Args = append(cmd.Args[:1], "list", "-q")
+			cmd.Env = append(cmd.Env, c.env...)
+			if c.who != nil {
+				c.who(cmd.SysProcAttr)
+			}
+		})
+		if r.Out != c.want || r.Err != "" || r.Code != 0 {
+			t.Errorf("%s: %+v, want %q", name, r, c.want)
+		}
+	}
+}
+
+// TestPsTable: the command line, or a name where there is none.
+func TestPsTable(t *testing.T) {
+	l := newLab(t)
+	l.good("create", "web")
+	pid := strconv.Itoa(l.state("web").Pid)
+	for _, want := range []string{"[nsboot]", "sleep 1000"} {
+		if f := strings.Join(strings.Fields(l.good("ps", "web").Out), " "); f != "PID COMMAND "+pid+" "+want {
+			t.Errorf("ps: %q, want %s", f, want)
+		}
+		l.run("start", "web")
+	}
+	l.good("delete", "--force", "web")
 }

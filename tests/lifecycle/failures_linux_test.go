@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
-	"golang.org/x/sys/unix"
 )
 
 // TestDeleteForce ends whatever there is, and is content with nothing.
@@ -28,20 +27,6 @@ func TestDeleteForce(t *testing.T) {
 		}
 		l.is("bare", specs.StateStopped)
 		l.good("delete", "--force", "bare")
-		// And what nobody can make sense of.
-		l.good("create", "corrupt")
-		pid := l.state("corrupt").Pid
-		if err := os.WriteFile(filepath.Join(l.root, "containers/corrupt/state.json"), []byte("{"), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		l.bad(125, []string{"corrupt", "state.json"}, "delete", "corrupt")
-		l.bad(125, []string{"corrupt", "state.json"}, "list")
-		unix.Kill(pid, unix.SIGKILL)
-		await(t, "its end", func() bool { return len(l.processes()) == 0 })
-		l.good("delete", "--force", "corrupt")
-		l.spec.Mounts = nil
-		l.sh("true")
-		l.good("run") // sweeps what the corrupt state would have named
 	})
 }
 

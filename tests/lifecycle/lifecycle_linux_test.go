@@ -57,7 +57,7 @@ func TestLifecycle(t *testing.T) {
 			t.Errorf("a stopped one has pid %d", got)
 		}
 		l.bad(125, []string{"web is stopped"}, "start", "web")
-		l.bad(125, []string{"web is not running"}, "kill", "web", "KILL")
+		l.bad(125, []string{"container not running: web is stopped"}, "kill", "web", "KILL")
 		l.good("kill", "--all", "web", "KILL") // what engines do before each delete
 		l.good("delete", "web")
 		l.clean()
