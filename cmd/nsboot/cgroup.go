@@ -164,13 +164,14 @@ func dropCgroup(s *container.State) error {
 	return endCgroup(g)
 }
 
-// joiner puts an executed process into the container's cgroup; nil: it has none.
-func joiner(paths map[string]string) (func(pid int) error, error) {
+// joiner puts an executed process into the cgroup of the container whose first
+// process is init; nil: it has none.
+func joiner(paths map[string]string, init int) (func(pid int) error, error) {
 	g, err := groupOf(&container.State{Cgroups: paths})
 	if err != nil || g == nil {
 		return nil, err
 	}
-	return g.Add, nil
+	return func(pid int) error { return g.AddTo(init, pid) }, nil
 }
 
 // status is what a container is doing; it may be paused.

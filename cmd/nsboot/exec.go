@@ -74,7 +74,7 @@ func (a *app) exec(id string, cmd []string, f *execFlags) (int, error) {
 	}
 	a.warnOf(p, state.Profile)
 	o := nsmount.ExecOptions{PreserveFDs: f.preserve}
-	if o.Forked, err = joiner(state.Cgroups); err != nil {
+	if o.Forked, err = joiner(state.Cgroups, state.Pid); err != nil {
 		return 0, err
 	}
 	if f.detach {

@@ -113,7 +113,7 @@ func (h *hooks) inside(t nsmount.Target, hook specs.Hook, pid int) error {
 	if p.Capabilities, err = nsmount.OwnCapabilities(); err != nil {
 		return err
 	}
-	join, err := joiner(h.cgroups)
+	join, err := joiner(h.cgroups, pid)
 	if err != nil {
 		return err
 	}

@@ -30,11 +30,7 @@ func attachDevices(dir string, rules []deviceRule) error {
 			unix.Close(fd)
 		}
 	}()
-	a := bpfAttach{target: uint32(cgroup), prog: uint32(prog), kind: unix.BPF_CGROUP_DEVICE, flags: unix.BPF_F_ALLOW_MULTI}
-	if len(old) > 0 {
-		a.flags, a.replace = a.flags|unix.BPF_F_REPLACE, uint32(old[0])
-	}
-	if _, err := bpf(unix.BPF_PROG_ATTACH, unsafe.Pointer(&a), unsafe.Sizeof(a)); err != nil {
+	if err := attach(cgroup, prog, old); err != nil {
 		return fmt.Errorf("devices: attach the program: %w", err)
 	}
 	// All programs of a cgroup have to agree: others would deny for ever what
@@ -46,6 +42,16 @@ func attachDevices(dir string, rules []deviceRule) error {
 		}
 	}
 	return nil
+}
+
+// attach puts prog in the place of the first of old, if there are any.
+func attach(cgroup, prog int, old []int) error {
+	a := bpfAttach{target: uint32(cgroup), prog: uint32(prog), kind: unix.BPF_CGROUP_DEVICE, flags: unix.BPF_F_ALLOW_MULTI}
+	if len(old) > 0 {
+		a.flags, a.replace = a.flags|unix.BPF_F_REPLACE, uint32(old[0])
+	}
+	_, err := bpf(unix.BPF_PROG_ATTACH, unsafe.Pointer(&a), unsafe.Sizeof(a))
+	return err
 }
 
 // bpfAttach is what BPF_PROG_ATTACH and BPF_PROG_DETACH take (linux/bpf.h).

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/moby/sys/userns"
@@ -157,21 +158,26 @@ func (g *Group) check(list []demand, v2 bool) error {
 	return nil
 }
 
-// checkFree refuses a cgroup with processes in it: the limits would be theirs
-// too, and removing it would end them.
+// checkFree refuses a cgroup with processes or other cgroups in it: the limits
+// would be theirs too, and removing it would remove them.
 func (g *Group) checkFree() error {
 	pids, err := g.Pids()
-	if err == nil && len(pids) > 0 {
-		err = fmt.Errorf("linux.cgroupsPath: the cgroup %s has processes already: %v", g.anyPath(), pids)
+	if err != nil {
+		return err
 	}
-	return err
-}
-
-func (g *Group) anyPath() string {
-	for _, key := range slices.Sorted(maps.Keys(g.m.GetPaths())) {
-		return g.m.GetPaths()[key]
+	paths := g.m.GetPaths()
+	for _, key := range slices.Sorted(maps.Keys(paths)) {
+		if len(pids) > 0 {
+			return fmt.Errorf("linux.cgroupsPath: the cgroup %s has processes already: %v", paths[key], pids)
+		}
+		entries, _ := os.ReadDir(paths[key])
+		for _, e := range entries {
+			if e.IsDir() {
+				return fmt.Errorf("linux.cgroupsPath: the cgroup %s has others below it already: %s", paths[key], e.Name())
+			}
+		}
 	}
-	return ""
+	return nil
 }
 
 // Paths are the directories, by controller as /proc/PID/cgroup names it: in v2,
@@ -208,6 +214,25 @@ func (g *Group) set(limits *cgroups.Resources, devices func(dir string) error) e
 func (g *Group) Add(pid int) error {
 	if err := g.m.AddPid("", pid); err != nil {
 		return fmt.Errorf("move process %d into its cgroup: %w", pid, err)
+	}
+	return nil
+}
+
+// AddTo is Add of another process of the container, whose first is init. In v2
+// a cgroup that hands controllers on holds no processes: if the container's does,
+// init has moved further down, and so does pid.
+func (g *Group) AddTo(init, pid int) error {
+	err := g.Add(pid)
+	if _, v2 := g.m.(*fs2.Manager); !v2 || !errors.Is(err, unix.EBUSY) {
+		return err
+	}
+	own, readErr := cgroups.ParseCgroupFile("/proc/" + strconv.Itoa(init) + "/cgroup")
+	sub, below := strings.CutPrefix(filepath.Join(mountpoint, own[""]), g.m.Path("")+"/")
+	if readErr != nil || !below {
+		return err
+	}
+	if err := g.m.AddPid(sub, pid); err != nil {
+		return fmt.Errorf("move process %d into the cgroup of process %d: %w", pid, init, err)
 	}
 	return nil
 }

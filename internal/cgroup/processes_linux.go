@@ -3,7 +3,9 @@ package cgroup
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -71,7 +73,7 @@ func (g *Group) signal(sig unix.Signal) error {
 }
 
 // Kill ends every process and waits until none is left. A frozen one dies, too:
-// it is thawed.
+// it is thawed, by whomever it was frozen.
 func (g *Group) Kill() error {
 	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
 		pids, err := g.Pids()
@@ -81,15 +83,36 @@ func (g *Group) Kill() error {
 		if err := g.Signal(unix.SIGKILL); err != nil {
 			return err
 		}
-		if g.Frozen() {
-			if err := g.Resume(); err != nil {
-				return err
-			}
+		if err := g.thaw(); err != nil {
+			return err
 		}
 		if time.Now().After(deadline) {
 			return fmt.Errorf("processes %v do not die: %w", pids, unix.ETIMEDOUT)
 		}
 	}
+}
+
+// thaw undoes Pause, and in v1 what the container itself has frozen below its own
+// cgroup: there a frozen process waits with its death, too.
+func (g *Group) thaw() error {
+	if g.Frozen() {
+		if err := g.Resume(); err != nil {
+			return err
+		}
+	}
+	dir := g.m.GetPaths()["freezer"]
+	if dir == "" {
+		return nil
+	}
+	return filepath.WalkDir(dir, func(name string, e fs.DirEntry, err error) error {
+		if err == nil && e.IsDir() && name != dir {
+			err = cgroups.WriteFile(name, "freezer.state", string(cgroups.Thawed))
+		}
+		if err != nil && !errors.Is(err, os.ErrNotExist) && !errors.Is(err, unix.ENODEV) {
+			return fmt.Errorf("freezer: %w", err)
+		}
+		return nil
+	})
 }
 
 // Pause freezes every process; Resume lets them go on.

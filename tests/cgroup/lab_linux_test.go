@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -28,15 +29,14 @@ type lab struct {
 	spec   *specs.Spec
 }
 
-// newLab skips where there are no cgroups; under NSBOOT_MUST_RUN=1 only a host
-// that has them must run the tests.
+// newLab skips where there are no cgroups.
 func newLab(t testing.TB, namespaces ...specs.LinuxNamespaceType) *lab {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		skip(t, "cgroups need root")
 	}
 	if procs, _ := filepath.Glob("/sys/fs/cgroup/*/cgroup.procs"); len(procs) == 0 && !unified() {
-		t.Skip("this host has no cgroups")
+		skip(t, "this host has no cgroups")
 	}
 	work := os.Getenv(workEnv)
 	dir, err := os.MkdirTemp(work, "t")
@@ -46,9 +46,9 @@ func newLab(t testing.TB, namespaces ...specs.LinuxNamespaceType) *lab {
 	l := &lab{t: t, dir: dir, root: filepath.Join(dir, "root"), bundle: filepath.Join(dir, "bundle"), top: "/nsboot-test-" + strconv.Itoa(os.Getpid()) + "-" + filepath.Base(dir)}
 	bin := filepath.Join(l.bundle, "rootfs/bin")
 	if err := errors.Join(os.MkdirAll(bin, 0o755), os.Link(filepath.Join(work, "busybox"), filepath.Join(bin, "busybox"))); err != nil {
-		t.Skip("no busybox: ", err)
+		skip(t, "no busybox: "+err.Error())
 	}
-	for _, name := range []string{"sh", "cat", "echo", "sleep", "head", "grep", "ls", "true"} {
+	for _, name := range []string{"sh", "cat", "echo", "sleep", "head", "grep", "ls", "mkdir", "true"} {
 		if err := os.Symlink("busybox", filepath.Join(bin, name)); err != nil {
 			t.Fatal(err)
 		}
@@ -192,6 +192,10 @@ func (l *lab) good(args ...string) result {
 	r := l.run(args...)
 	if r.Code != 0 || r.Err != "" {
 		l.t.Fatalf("nsboot %v: %+v", args, r)
+	}
+	// Where a container has come to be, its mounts are its plan's.
+	if args[0] == "create" || args[0] == "run" && slices.Contains(args, "--detach") {
+		l.good("verify", args[len(args)-1])
 	}
 	return r
 }

@@ -212,6 +212,8 @@ func TestUnified(t *testing.T) {
 			}
 			devices(l)
 			newRules(l)
+			moved(l)
+			l.unifiedLimits()
 		})
 	}
 }
@@ -245,4 +247,50 @@ func (l *lab) seen() string {
 		}
 	}
 	return l.top + "/c"
+}
+
+// moved: a container that has handed controllers on to a cgroup below its own,
+// as systemd does, is executed in where its first process is.
+func moved(l *lab) {
+	const script = "mkdir /sys/fs/cgroup/sub && echo $$ > /sys/fs/cgroup/sub/cgroup.procs && cat /sys/fs/cgroup/cgroup.controllers > /given; " +
+		"read c x < /given; echo +$c > /sys/fs/cgroup/cgroup.subtree_control && echo > /moved; sleep 1000"
+	l.spec.Mounts[0].Options = []string{"rw"}
+	l.sh(script).good("run", "--detach", "web")
+	await(l.t, "the move", func() bool { _, err := os.Stat(filepath.Join(l.bundle, "rootfs/moved")); return err == nil })
+	if r := l.good("exec", "web", "grep", "^0:", "/proc/self/cgroup"); !strings.HasSuffix(r.Out, "/sub\n") {
+		l.t.Errorf("executed in %q", r.Out)
+	}
+	l.good("delete", "--force", "web")
+	l.spec.Mounts[0].Options = []string{"ro"}
+}
+
+// unifiedLimits are those that can be tried with what v2 has on this machine.
+func (l *lab) unifiedLimits() {
+	l.spec.Linux.Resources.Unified = map[string]string{"cgroup.max.descendants": "5"}
+	l.sh("cd /sys/fs/cgroup; cat cgroup.max.descendants; cat hugetlb.2MB.max")
+	want := "5\nmax\n"
+	if text, _ := os.ReadFile("/sys/fs/cgroup/unified/cgroup.controllers"); strings.Contains(string(text), "hugetlb") {
+		l.spec.Linux.Resources.HugepageLimits = []specs.LinuxHugepageLimit{{Pagesize: "2MB", Limit: 4 << 20}}
+		want = "5\n4194304\n"
+	}
+	if r := l.run("run"); r.Out != want {
+		l.t.Errorf("%+v, want %q", r, want)
+	}
+	l.spec.Linux.Resources.Unified, l.spec.Linux.Resources.HugepageLimits = nil, nil
+}
+
+// TestFrozenInside: a container that may write to its cgroups cannot keep itself
+// from being deleted by freezing a part of itself.
+func TestFrozenInside(t *testing.T) {
+	l := newLab(t, specs.PIDNamespace)
+	l.needV1("freezer")
+	l.spec.Mounts[0].Options = []string{"rw"}
+	l.sh("mkdir /sys/fs/cgroup/freezer/a /sys/fs/cgroup/freezer/a/b; sleep 1000 & echo $! > /sys/fs/cgroup/freezer/a/b/cgroup.procs; " +
+		"echo FROZEN > /sys/fs/cgroup/freezer/a/b/freezer.state; echo > /frozen; wait")
+	l.good("run", "--detach", "web")
+	await(t, "the frost", func() bool { _, err := os.Stat(filepath.Join(l.bundle, "rootfs/frozen")); return err == nil })
+	l.good("delete", "--force", "web")
+	if left := l.groups("/c"); len(left) > 0 {
+		t.Errorf("left: %v", left)
+	}
 }

@@ -1,6 +1,7 @@
 package cgroup
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -236,6 +237,15 @@ func TestTaken(t *testing.T) {
 	l.good("delete", "a")
 	l.good("create", "b")
 	l.good("delete", "--force", "b")
+	l.needV1("pids")
+	other := filepath.Join("/sys/fs/cgroup/pids", l.spec.Linux.CgroupsPath)
+	if err := os.MkdirAll(other+"/other", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	l.bad("others below it already: other", "create", "b")
+	if err := errors.Join(os.Remove(other+"/other"), os.Remove(other)); err != nil {
+		t.Error(err)
+	}
 }
 
 // TestKilledRun: what a killed nsboot leaves, the next one removes.
