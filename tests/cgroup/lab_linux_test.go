@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -108,22 +109,39 @@ func (l *lab) procs() (pids []string) {
 // nothingLeft removes what is left; what a test has not removed itself is an
 // error. The parents of the containers' cgroups stay, as documented.
 func (l *lab) nothingLeft() {
-	for _, dir := range l.groups("/*") {
-		if st, err := os.Stat(dir); err == nil && st.IsDir() {
-			l.t.Errorf("left: %s", dir)
-			if procs, _ := os.ReadFile(dir + "/cgroup.procs"); len(procs) > 0 {
-				for _, f := range strings.Fields(string(procs)) {
-					if pid, err := strconv.Atoi(f); err == nil {
-						unix.Kill(pid, unix.SIGKILL)
-					}
-				}
-				time.Sleep(100 * time.Millisecond)
+	for _, id := range strings.Fields(l.run("list", "-q").Out) {
+		l.t.Errorf("left: container %s", id)
+		l.run("delete", "--force", id)
+	}
+	var dirs []string
+	for _, top := range l.groups("") {
+		filepath.WalkDir(top, func(name string, e fs.DirEntry, err error) error {
+			if err == nil && e.IsDir() {
+				dirs = append(dirs, name)
 			}
-			os.Remove(dir)
+			return nil
+		})
+		if found, _ := filepath.Glob(top + "/*/cgroup.procs"); len(found) > 0 {
+			l.t.Errorf("left: %v", found)
 		}
 	}
-	for _, dir := range l.groups("") {
-		if err := os.Remove(dir); err != nil {
+	slices.Reverse(dirs) // what is below before what is above
+	for _, dir := range dirs {
+		os.WriteFile(filepath.Join(dir, "freezer.state"), []byte("THAWED"), 0) // where there is one
+		procs, _ := os.ReadFile(filepath.Join(dir, "cgroup.procs"))
+		for _, f := range strings.Fields(string(procs)) {
+			if pid, err := strconv.Atoi(f); err == nil {
+				unix.Kill(pid, unix.SIGKILL)
+			}
+		}
+	}
+	for _, dir := range dirs {
+		err := os.Remove(dir)
+		for try := 0; errors.Is(err, unix.EBUSY) && try < 100; try++ {
+			time.Sleep(10 * time.Millisecond)
+			err = os.Remove(dir)
+		}
+		if err != nil {
 			l.t.Error(err)
 		}
 	}

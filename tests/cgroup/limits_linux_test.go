@@ -255,6 +255,7 @@ func TestKilledRun(t *testing.T) {
 		if err := cmd.Start(); err != nil {
 			l.t.Fatal(err)
 		}
+		defer cmd.Process.Kill() // should the test end here
 		await(l.t, "the process", func() bool { return len(l.procs()) > 0 })
 		if err := cmd.Process.Signal(unix.SIGKILL); err != nil {
 			l.t.Fatal(err)
