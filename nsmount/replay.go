@@ -19,17 +19,7 @@ func (p *Plan) Differences(spec *specs.Spec) []string {
 		out = append(out, fmt.Sprintf("root.readonly: %v in the plan, %v in config.json", p.Readonly, ro))
 	}
 	out = append(out, p.podDifferences(podAnnotations(spec))...)
-	now := specMounts(spec)
-	for i := range max(len(p.Mounts), len(now)) {
-		switch {
-		case i >= len(now):
-			out = append(out, fmt.Sprintf("mounts[%d] %s: in the plan, not in config.json", i, p.Mounts[i].Destination))
-		case i >= len(p.Mounts):
-			out = append(out, fmt.Sprintf("mounts[%d] %s: in config.json, not in the plan", i, now[i].Destination))
-		default:
-			out = append(out, p.Mounts[i].differences(i, now[i])...)
-		}
-	}
+	out = append(out, mountDifferences(p.Mounts, specMounts(spec))...)
 	linux := spec.Linux
 	if linux == nil {
 		linux = &specs.Linux{}
@@ -74,8 +64,58 @@ func (p *Plan) pathDifferences(op Op, field string, now []string) []string {
 	return out
 }
 
-func (m SpecMount) differences(i int, now SpecMount) []string {
-	var out []string
+// mountDifferences says, a line each, what of config.json's mounts is no longer as
+// it was.
+func mountDifferences(then, now []SpecMount) (out []string) {
+	pair := pairMounts(then, now)
+	last, paired := -1, make(map[int]bool)
+	for i, j := range pair {
+		switch m := then[i]; {
+		case j < 0:
+			out = append(out, fmt.Sprintf("mounts[%d] %s: in the plan, not in config.json", i, m.Destination))
+			continue
+		case j < last:
+			out = append(out, fmt.Sprintf("mounts[%d] %s: mounts[%d] in config.json, which mounts it in another order", i, m.Destination, j))
+		}
+		out = append(out, then[i].differences(i, now[j])...)
+		last, paired[j] = max(last, j), true
+	}
+	for j, m := range now {
+		if !paired[j] {
+			out = append(out, fmt.Sprintf("mounts[%d] %s: in config.json, not in the plan", j, m.Destination))
+		}
+	}
+	return out
+}
+
+// pairMounts finds each mount of the plan in config.json, or -1. A destination
+// that is there once more is another mount; one that is there no more has been
+// changed, if a new one stands in its place.
+func pairMounts(then, now []SpecMount) []int {
+	pair, taken := make([]int, len(then)), make(map[int]bool)
+	find := func(i int, is func(j int) bool) {
+		for j := range now {
+			if pair[i] < 0 && !taken[j] && is(j) {
+				pair[i], taken[j] = j, true
+			}
+		}
+	}
+	for i := range then {
+		pair[i] = -1
+		find(i, func(j int) bool { return len(then[i].differences(i, now[j])) == 0 })
+	}
+	for i := range then {
+		find(i, func(j int) bool { return now[j].Destination == then[i].Destination })
+	}
+	if len(then) == len(now) {
+		for i := range then {
+			find(i, func(j int) bool { return j == i })
+		}
+	}
+	return pair
+}
+
+func (m SpecMount) differences(i int, now SpecMount) (out []string) {
 	say := func(what, then, now string) {
 		out = append(out, fmt.Sprintf("mounts[%d] %s: %s is %q in the plan, %q in config.json", i, m.Destination, what, then, now))
 	}

@@ -65,18 +65,19 @@ func (c *running) flags() (global, own []string) {
 	return slices.Clone(args[:at]), slices.Clone(own)
 }
 
-// payload finds the container's process: it has the mark, and is not nsboot.
+// payload finds the container's process: it has the mark, and is not nsboot. A
+// shell may be about to become another program, and has neither for a moment.
 func (c *running) payload() int {
 	c.b.t.Helper()
-	for _, p := range c.b.processes() {
-		exe, err := os.Readlink("/proc/" + p + "/exe")
-		if err == nil && exe != nsboot {
-			pid, err := strconv.Atoi(p)
-			if err != nil {
-				c.b.t.Fatal(err)
+	for range 400 {
+		for _, p := range c.b.processes() {
+			exe, err := os.Readlink("/proc/" + p + "/exe")
+			pid, aerr := strconv.Atoi(p)
+			if err == nil && aerr == nil && exe != nsboot {
+				return pid
 			}
-			return pid
 		}
+		time.Sleep(5 * time.Millisecond)
 	}
 	c.b.t.Fatal("no process of the container's is there")
 	return 0
