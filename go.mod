@@ -3,6 +3,7 @@ module github.com/nsboot/nsboot
 go 1.26.0
 
 require (
+	github.com/containerd/console v1.0.5
 	github.com/google/go-cmp v0.7.0
 	github.com/moby/sys/mountinfo v0.7.3
 	github.com/moby/sys/userns v0.1.0

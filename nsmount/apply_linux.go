@@ -32,6 +32,8 @@ type ApplyOptions struct {
 	// about the kernel, a line each.
 	Report func(string)
 
+	openTerminal func(pathres.Root) (slave int, err error) // makes the process's terminal in the tree
+
 	beforeStub  func()      // called before a mount point is made on the host
 	sourcePaths []string    // where Sources were, as far as /proc tells; empty: nowhere
 	shared      map[int]int // replicas of the pod's mounts, by step: detached trees
@@ -56,6 +58,7 @@ type builder struct {
 	table   []string        // the mount points of the caller's namespace, where they are needed
 	empty   int             // the shared empty directory of masked paths
 	null    int             // the container's /dev/null, checked
+	slave   int             // the process's terminal; the launcher's
 	hold    bool            // the journals are held from the start
 	seen    journalsSeen    // how the journals of all boots stood when last looked at
 	raced   bool            // another boot's came or went
@@ -107,7 +110,7 @@ func applyOnce(plan *Plan, profile Profile, opts ApplyOptions, hold bool) (tree 
 	b := &builder{
 		k: &kernel{opts.before}, plan: plan, profile: profile, opts: opts, empty: -1, hold: hold,
 		mounted: make(map[string]*place), layers: make(map[int]int),
-		subs: make(map[int][]submount), null: -1,
+		subs: make(map[int][]submount), null: -1, slave: -1,
 	}
 	b.tree = &Tree{Root: pathres.At(-1), target: -1}
 	b.seen = seenJournals(opts.StateDir)
@@ -134,7 +137,29 @@ func (b *builder) run() error {
 			return b.fail(&b.plan.Steps[i], err)
 		}
 	}
-	return nil
+	return b.terminal()
+}
+
+// terminal makes the process's terminal, wherever /dev is.
+func (b *builder) terminal() error {
+	if b.opts.openTerminal == nil {
+		return nil
+	}
+	_, err := b.openTerminal()
+	return err
+}
+
+// openTerminal makes the process's terminal, once.
+func (b *builder) openTerminal() (slave int, err error) {
+	if b.slave < 0 {
+		if err = b.k.ask("openat2"); err == nil {
+			b.slave, err = b.opts.openTerminal(b.tree.Root)
+		}
+		if err != nil {
+			return -1, fmt.Errorf("process.terminal: %w", err)
+		}
+	}
+	return b.slave, nil
 }
 
 // fail wraps an error with the place in config.json that it comes from.
@@ -203,6 +228,8 @@ func (b *builder) step(i int) error {
 		return b.readonly(s)
 	case OpSeal:
 		return b.seal(s)
+	case OpConsole:
+		return b.console(s)
 	}
 	return fmt.Errorf("unknown operation %q", s.Op)
 }

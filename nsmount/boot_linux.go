@@ -19,6 +19,15 @@ type BootOptions struct {
 	// PreserveFDs is how many descriptors from 3 on stay open in the process.
 	PreserveFDs int
 
+	// ConsoleSocket is the path of the AF_UNIX socket that the master of the
+	// process's terminal goes to, where Process.Terminal asks for one. Empty, Boot
+	// copies between that terminal and descriptors 0, 1 and 2; Create cannot.
+	ConsoleSocket string
+
+	// SameSession leaves the process in the caller's session, with the caller's
+	// terminal as its own: for a command that is the caller's, and may type there.
+	SameSession bool
+
 	// Moments, if not nil, are called while the container comes up. There is
 	// then always a child, whose pid they are told.
 	Moments *Moments
@@ -75,8 +84,15 @@ func newBooter(plan *Plan, p *Process, o BootOptions) (*booter, error) {
 	if err != nil {
 		return nil, err
 	}
+	l.s.ownSession = !o.SameSession
+	if l.terminal, err = newTerminal(p, o.ConsoleSocket); err != nil {
+		return nil, err
+	}
 	b := &booter{plan: plan, process: p, profile: profile, opts: o, launcher: l, cwd: -1}
 	b.opts.beforeStub = l.holdSignals
+	if l.terminal != nil {
+		b.opts.openTerminal = l.openTerminal
+	}
 	return b, nil
 }
 
@@ -266,7 +282,7 @@ func (b *booter) build() error {
 	if b.cwd, err = b.tree.Root.Open(cwd, unix.O_PATH|unix.O_DIRECTORY, false); err != nil {
 		return fmt.Errorf("process.cwd %s: %w", visible(cwd), err)
 	}
-	if (b.tree.HasStubs() || b.opts.hold != nil || b.opts.Moments != nil) && b.launcher.pid == 0 {
+	if b.launcher.pid == 0 && b.needsParent() {
 		if err := b.fork(false, false); err != nil {
 			return err
 		}
@@ -281,6 +297,14 @@ func (b *booter) build() error {
 		return err
 	}
 	return b.publish()
+}
+
+// needsParent reports whether the process cannot be nsboot itself, though it is in
+// no pid namespace of its own: something is left to do, or it must have a session
+// of its own, which nsboot, often the leader of its process group, cannot make.
+func (b *booter) needsParent() bool {
+	return b.tree.HasStubs() || b.opts.hold != nil || b.opts.Moments != nil || b.process.Terminal ||
+		!b.opts.SameSession && controllingTerminal()
 }
 
 // switchRoot makes the tree the root of the mount namespace and lets go of the
@@ -333,11 +357,17 @@ func (b *booter) letGo() error {
 	if err := m.start(l.pid); err != nil {
 		return err
 	}
+	if err := l.terminal.handOver(); err != nil {
+		return fmt.Errorf("process.terminal: %w", err)
+	}
 	if err := l.release(b.exe, b.cwd); err != nil {
 		return err
 	}
 	closeFD(b.cwd)
 	b.cwd = -1
+	if err := l.attach(); err != nil {
+		return fmt.Errorf("process.terminal: %w", err)
+	}
 	return m.started(l.pid)
 }
 

@@ -49,6 +49,8 @@ type script struct {
 	newCgroup bool
 	stdin     uintptr // becomes descriptor 0, unless it is that already
 
+	ownSession bool // of a child: it leads a session of its own
+
 	// A held process waits once more, all but executed, for somebody to start
 	// it: startFD is what it reads from, outcomeFD where it tells of a failure.
 	hold      bool
@@ -93,9 +95,10 @@ type fsParam struct{ key, value *byte }
 
 // goMessage releases the child. Only the first size bytes travel.
 type goMessage struct {
-	size int32
-	cwd  int32              // descriptor number, valid in the shared table
-	exe  [unix.PathMax]byte // NUL-terminated
+	size     int32
+	cwd      int32              // descriptor number, valid in the shared table
+	terminal int32              // descriptor number too: the slave of the process's terminal, 0 for none
+	exe      [unix.PathMax]byte // NUL-terminated
 }
 
 // record is what the child tells: far below PIPE_BUF, so never torn.
@@ -113,6 +116,8 @@ const (
 	stageStarted                  // news: the descriptor table is the child's own
 	stageHeld                     // news: all is done but exec
 	stageHold
+	stageSession
+	stageTerminal
 	stageMessage
 	stageJoin
 	stageCgroup
@@ -157,6 +162,10 @@ func cloneChild(s *script, flags uintptr) (pid uintptr, errno syscall.Errno) {
 //go:norace
 //go:nosplit
 func childMain(s *script) {
+	// First of all, so that a Ctrl-C from now on is nsboot's to pass on, once.
+	if s.ownSession && s.record.fails(stageSession, 0, syscallErrno(unix.SYS_SETSID, 0, 0, 0, 0)) {
+		giveUp(s)
+	}
 	if s.wantProc {
 		childProc(s)
 		tell(s)
@@ -170,6 +179,15 @@ func childMain(s *script) {
 	} else {
 		becomePayload(s, true)
 	}
+	giveUp(s)
+}
+
+// giveUp tells which step failed, and ends.
+//
+//go:noinline
+//go:norace
+//go:nosplit
+func giveUp(s *script) {
 	tell(s)
 	for {
 		syscall.RawSyscall(unix.SYS_EXIT_GROUP, 127, 0, 0)

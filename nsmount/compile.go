@@ -82,6 +82,7 @@ func Compile(spec *specs.Spec, opts Options) (*Plan, error) {
 	if err := c.devices(spec); err != nil {
 		return nil, err
 	}
+	c.console(spec)
 	c.stubs()
 	if err := c.paths(spec); err != nil {
 		return nil, err
@@ -296,7 +297,7 @@ func relTo(at, target string) string {
 
 func (op Op) needsMountPoint() bool {
 	switch op {
-	case OpBind, OpMount, OpShared, OpDev, OpCgroup, OpTmp, OpStub:
+	case OpBind, OpMount, OpShared, OpDev, OpCgroup, OpTmp, OpStub, OpConsole:
 		return true
 	}
 	return false

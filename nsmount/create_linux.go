@@ -29,12 +29,19 @@ type Created struct {
 	Stubs     []string // host directories in which mount points were made (S5)
 }
 
+// errNoSocket is a process with a terminal of its own that outlives nsboot, and
+// nobody to take the other side.
+var errNoSocket = errors.New("process.terminal: no console socket to hand the terminal to, and nobody here to copy")
+
 // Create is Boot up to the exec: everything is mounted, the root is switched,
 // and the process waits, with none of nsboot's code but system calls and none
 // of its descriptors, for Start. It lives on when the caller ends. Mount points
 // made on the host stay as long as it lives; SweepStubs removes them then.
 func Create(plan *Plan, p *Process, o BootOptions, hold HoldOptions) (*Created, error) {
 	o.hold = &hold
+	if p.Terminal && o.ConsoleSocket == "" {
+		return nil, errNoSocket
+	}
 	b, err := newBooter(plan, p, o)
 	if err != nil {
 		return nil, err

@@ -119,6 +119,23 @@ func (b *builder) bindNode(dev int, n node) error {
 	return b.k.attach(tree, onto)
 }
 
+// console binds the process's terminal on /dev/console. Where no process is to be
+// there is none, as in a tree that is only mounted.
+func (b *builder) console(s *Step) error {
+	if b.opts.openTerminal == nil {
+		return nil
+	}
+	slave, err := b.openTerminal()
+	if err != nil {
+		return err
+	}
+	tree, err := b.k.clone(slave, false)
+	if err != nil {
+		return explainClone(err)
+	}
+	return b.mountOn(s, tree, nil)
+}
+
 // nodes makes the default nodes and links in whatever /dev is (C1, oci). What
 // is there already stays, if it is the same device.
 func (b *builder) nodes(s *Step) error {

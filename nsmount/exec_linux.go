@@ -38,6 +38,10 @@ type ExecOptions struct {
 	// it into the container's cgroup. Its error ends it.
 	Forked func(pid int) error
 
+	// ConsoleSocket is where the master of the process's terminal goes, as in
+	// BootOptions. A detached process with a terminal needs it.
+	ConsoleSocket string
+
 	// Detached, if not nil, is told the new process's pid once it has been
 	// executed; Exec then returns at once and the process outlives the caller.
 	Detached func(pid int) error
@@ -65,7 +69,14 @@ func Exec(t Target, p *Process, o ExecOptions) (code int, err error) {
 	if err != nil {
 		return 0, err
 	}
+	if p.Terminal && o.Detached != nil && o.ConsoleSocket == "" {
+		return 0, errNoSocket
+	}
 	l.s.detached, l.s.stdin = o.Detached != nil, uintptr(o.Stdin)
+	if l.terminal, err = newTerminal(p, o.ConsoleSocket); err != nil {
+		return 0, err
+	}
+	defer l.close()
 	fds, err := l.openTarget(t)
 	defer func() {
 		for _, fd := range fds {
@@ -89,7 +100,7 @@ func Exec(t Target, p *Process, o ExecOptions) (code int, err error) {
 		return 0, fmt.Errorf("process.cwd %s: %w", p.Cwd, err)
 	}
 	defer unix.Close(cwd)
-	if err := l.launch(exe, cwd, o.Forked); err != nil {
+	if err := l.launch(root, exe, cwd, o.Forked); err != nil {
 		l.kill()
 		return 0, err
 	}
@@ -114,7 +125,12 @@ func (l *launcher) killAfter(d time.Duration) *time.Timer {
 }
 
 // launch forks the child and has it become the process.
-func (l *launcher) launch(exe string, cwd int, forked func(int) error) error {
+func (l *launcher) launch(root pathres.Root, exe string, cwd int, forked func(int) error) error {
+	if l.terminal != nil {
+		if _, err := l.openTerminal(root); err != nil {
+			return fmt.Errorf("process.terminal: %w", err)
+		}
+	}
 	if err := l.fork(false, false); err != nil {
 		return err
 	}
@@ -126,7 +142,13 @@ func (l *launcher) launch(exe string, cwd int, forked func(int) error) error {
 			return err
 		}
 	}
-	return l.release(exe, cwd)
+	if err := l.terminal.handOver(); err != nil {
+		return fmt.Errorf("process.terminal: %w", err)
+	}
+	if err := l.release(exe, cwd); err != nil {
+		return err
+	}
+	return l.attach()
 }
 
 // openTarget opens the container's root and namespaces and joins its pid

@@ -59,6 +59,7 @@ func faultCases() []faultCase {
 			{Destination: "/proc", Type: "proc"}, {Destination: "/sys", Type: "sysfs", Options: []string{"ro"}},
 			tmpfsAt("/dev", "mode=755"), {Destination: "/dev/mqueue", Type: "mqueue"}, bindMount("SRC/dir", "/new", "rslave")}},
 		{name: "oci nodes in the root", profile: "oci", stubs: true},
+		{name: "terminal", mounts: nested[:0], change: func(s *specs.Spec) { s.Process.Terminal = true }},
 		{name: "copy up", profile: "oci", stubs: true, mounts: []specs.Mount{
 			tmpfsAt("/dev", "mode=755"), tmpfsAt("/etc", "tmpcopyup", "ro"), tmpfsAt("/etc/in/new", "tmpcopyup")}},
 		{name: "stub in sysfs", mounts: []specs.Mount{tmpfsAt("/sys/not-there")}},

@@ -76,7 +76,9 @@ func (f *formatter) header() {
 }
 
 // mounts reports whether a step makes a mount of its own.
-func (op Op) mounts() bool { return op != OpStub && (op == OpTmp || op.givesTree()) }
+func (op Op) mounts() bool {
+	return op != OpStub && (op == OpTmp || op == OpConsole || op.givesTree())
+}
 
 // row is one line of the tree, and what is said below it.
 type row struct {

@@ -36,6 +36,8 @@ func (f *formatter) what(s *Step) string {
 			return "made if missing"
 		}
 		return "mount point only"
+	case OpConsole:
+		return "the terminal of the process"
 	case OpNodes:
 		return "default devices and links, made if missing"
 	}

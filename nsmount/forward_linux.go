@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/nsboot/nsboot/internal/terminal"
 	"golang.org/x/sys/unix"
 )
 
@@ -14,9 +15,10 @@ import (
 const rareSignals = 5 * time.Millisecond
 
 // watchSignals collects what is to be passed on. Left to nsboot itself are
-// those that job control sends to a whole process group (TSTP, TTIN, TTOU),
-// those about nsboot's own doings (CHLD, PIPE, URG, PROF), and those that the
-// caller had it ignore, which the process ignores as well.
+// those that job control sends to a whole process group (TTIN, TTOU, and TSTP
+// unless the process is out of it, in a session of its own), those about nsboot's
+// own doings (CHLD, PIPE, URG, PROF), and those that the caller had it ignore,
+// which the process ignores as well.
 //
 // os/signal takes 30 to 80 µs for each signal, more for all of them than the
 // rest of a boot. So another thread does it while the file system is built:
@@ -28,7 +30,11 @@ func (l *launcher) watchSignals() {
 	for s := unix.Signal(1); s <= last; s++ {
 		switch s {
 		case unix.SIGKILL, unix.SIGSTOP, unix.SIGCHLD, unix.SIGURG, unix.SIGPIPE, unix.SIGPROF,
-			unix.SIGTSTP, unix.SIGTTIN, unix.SIGTTOU, 32, 33: // 32 and 33 are the C library's
+			unix.SIGTTIN, unix.SIGTTOU, 32, 33: // 32 and 33 are the C library's
+		case unix.SIGTSTP:
+			if l.s.ownSession && !signal.Ignored(s) {
+				rest = append(rest, s)
+			}
 		case unix.SIGTERM, unix.SIGINT, unix.SIGHUP, unix.SIGQUIT:
 			if !signal.Ignored(s) {
 				first = append(first, s)
@@ -49,8 +55,10 @@ func (l *launcher) watchSignals() {
 		close(ready)
 		// Not a timer of the runtime's: its first one opens an epoll descriptor,
 		// and where there is none to be had that ends the program.
-		wait := unix.NsecToTimespec(int64(rareSignals))
-		unix.Nanosleep(&wait, nil)
+		if l.terminal == nil { // the caller's is not to be raw before
+			wait := unix.NsecToTimespec(int64(rareSignals))
+			unix.Nanosleep(&wait, nil)
+		}
 		select {
 		case <-stop:
 		default:
@@ -103,14 +111,25 @@ func (l *launcher) unhold() {
 // no handler for. Where a plain command would have died, it is killed, and
 // endedBySignal makes the exit code say of what.
 func (l *launcher) forward(s unix.Signal) {
+	switch {
+	case s == unix.SIGTSTP:
+		l.suspend()
+		return
+	case s == unix.SIGWINCH && l.terminal.inSession((*terminal.Session).Resize):
+		return
+	}
 	if l.isInit && deadly(s) && l.defaultAction(s) == actionDefault {
 		l.endedBySignal.CompareAndSwap(0, int32(s))
 		unix.PidfdSendSignal(l.pidfd, unix.SIGKILL, nil, 0)
 		return
 	}
-	// A terminal sends these two to its whole foreground process group: if
-	// that is nsboot's, the process, which is in it too, has had its own.
-	if (s == unix.SIGINT || s == unix.SIGQUIT) && inForeground() {
+	// A terminal sends these to its whole foreground process group. If that is
+	// nsboot's, then all that the process has started would have had them, but for
+	// their being in a session of their own; where they are not, they have.
+	if (s == unix.SIGINT || s == unix.SIGQUIT || s == unix.SIGWINCH) && inForeground() {
+		if l.s.ownSession {
+			unix.Kill(-l.pid, s)
+		}
 		return
 	}
 	unix.PidfdSendSignal(l.pidfd, s, nil, 0)

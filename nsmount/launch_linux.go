@@ -44,6 +44,8 @@ type launcher struct {
 	reaped  bool
 	status  unix.WaitStatus
 
+	terminal *ownTerminal // what process.terminal asks for, nil if it does not
+
 	goW, statusR  int
 	childEnds     []int // the child's ends, closed here once it has a table of its own
 	signals       chan os.Signal
@@ -78,6 +80,7 @@ func newLauncher(p *Process, preserveFDs int) (*launcher, error) {
 		uid:        uintptr(p.UID),
 		gid:        uintptr(p.GID),
 		noNewPrivs: p.NoNewPrivileges,
+		ownSession: true,
 		argv:       cStrings(p.Args),
 		envv:       cStrings(p.Env),
 	}
@@ -168,7 +171,7 @@ func cStrings(list []string) **byte {
 // still have nsboot's credentials, are ended by the kernel before the new
 // program runs.
 func (l *launcher) execHere(exe string, cwdFD int) error {
-	if err := l.s.msg.set(exe, cwdFD); err != nil {
+	if err := l.s.msg.set(exe, cwdFD, 0); err != nil {
 		return err
 	}
 	becomePayload(l.s, false)
@@ -176,15 +179,16 @@ func (l *launcher) execHere(exe string, cwdFD int) error {
 	return l.launchError(l.s.record)
 }
 
-// set fills in the message that names what is to be executed, and where.
-func (m *goMessage) set(exe string, cwdFD int) error {
+// set fills in the message that names what is to be executed, and where, and on
+// which terminal, 0 for none.
+func (m *goMessage) set(exe string, cwdFD, slave int) error {
 	switch {
 	case len(exe) >= len(m.exe):
 		return &LaunchError{Stage: "exec " + exe, Err: unix.ENAMETOOLONG}
 	case exe == "" || strings.IndexByte(exe, 0) >= 0:
 		return &LaunchError{Stage: "exec " + strconv.Quote(exe), Err: unix.ENOENT}
 	}
-	m.cwd = int32(cwdFD)
+	m.cwd, m.terminal = int32(cwdFD), int32(slave)
 	m.exe[copy(m.exe[:], exe)] = 0
 	m.size = int32(unsafe.Offsetof(m.exe)) + int32(len(exe)) + 1
 	return nil

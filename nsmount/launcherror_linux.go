@@ -80,6 +80,13 @@ func (l *launcher) launchError(r record) error {
 		e.Stage = "set the standard input"
 	case stageHold:
 		e.Stage = "wait to be started"
+	case stageSession:
+		e.Stage = "setsid: lead a session of its own"
+	case stageTerminal:
+		e.Stage = "process.terminal: make it the standard descriptors"
+		if r.arg == 0 {
+			e.Stage = "process.terminal: make it the controlling terminal"
+		}
 	case stageExec:
 		e.Stage, e.why = "exec "+visible(l.s.msg.name()), execWhy(e.Err)
 	default:

@@ -63,6 +63,27 @@ func (c *compiler) devices(spec *specs.Spec) error {
 	return nil
 }
 
+// console has the process's terminal bound on /dev/console, over whatever is there,
+// where /dev is a file system of the container's own: in one that is the host's,
+// a mount point would be made on the host.
+func (c *compiler) console(spec *specs.Spec) {
+	if spec.Process == nil || !spec.Process.Terminal || !c.plan.ownDev() {
+		return
+	}
+	c.add(Step{Op: OpConsole, Origin: "process.terminal", Rule: "D6", Destination: "/dev/console", Target: "/dev/console"})
+}
+
+// ownDev reports whether what is seen on /dev is a new tmpfs.
+func (p *Plan) ownDev() bool {
+	own := false
+	for i := range p.Steps {
+		if s := &p.Steps[i]; s.Target == "/dev" && s.Op.givesTree() {
+			own = s.Op == OpDev || s.Op == OpMount && s.Type == "tmpfs"
+		}
+	}
+	return own
+}
+
 // paths adds maskedPaths and readonlyPaths. They tighten, so every profile
 // has them (standing rule); they come last, over all that is mounted.
 func (c *compiler) paths(spec *specs.Spec) error {

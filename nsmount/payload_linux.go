@@ -35,6 +35,9 @@ func becomePayload(s *script, child bool) {
 		return
 	}
 	// The descriptor table is the process's own now.
+	if takeTerminal(s); r.errno != 0 {
+		return
+	}
 	if s.stdin != 0 && r.fails(stageStdin, 0, syscallErrno(unix.SYS_DUP3, s.stdin, 0, 0, 0)) {
 		return
 	}
@@ -119,6 +122,24 @@ func inheritOnly(s *script, child bool) {
 	}
 	for fd := uintptr(3); fd < 3+s.preserve; fd++ {
 		if r.fails(stagePreserve, int32(fd), syscallErrno(unix.SYS_FCNTL, fd, unix.F_SETFD, 0, 0)) {
+			return
+		}
+	}
+}
+
+// takeTerminal makes the slave the controlling terminal of the process, which
+// leads its session, and its standard descriptors.
+//
+//go:noinline
+//go:norace
+//go:nosplit
+func takeTerminal(s *script) {
+	r, slave := &s.record, uintptr(s.msg.terminal)
+	if slave == 0 || r.fails(stageTerminal, 0, syscallErrno(unix.SYS_IOCTL, slave, unix.TIOCSCTTY, 0, 0)) {
+		return
+	}
+	for fd := uintptr(0); fd < 3; fd++ {
+		if r.fails(stageTerminal, int32(fd)+1, syscallErrno(unix.SYS_DUP3, slave, fd, 0, 0)) {
 			return
 		}
 	}
@@ -232,6 +253,9 @@ func holdOn(s *script) {
 		if errno == 0 && n == 0 {
 			errno = unix.EPIPE
 		}
+		// Who reads it says that it waits. Exec would close it and outcomeFD in an order
+		// of its own, and a start that has seen the one go could still find the other.
+		syscall.RawSyscall(unix.SYS_CLOSE, s.startFD, 0, 0)
 		r.fails(stageHold, 0, errno)
 		return
 	}

@@ -29,6 +29,7 @@ const (
 	OpMask     Op = "mask"     // one of linux.maskedPaths
 	OpReadonly Op = "readonly" // one of linux.readonlyPaths
 	OpSeal     Op = "seal"     // read-only, applied once nothing more is made inside
+	OpConsole  Op = "console"  // the terminal of the process, on /dev/console
 )
 
 // Step is one operation of a plan. It is flat, plain data: what is not meant
@@ -194,7 +195,7 @@ func ParsePlan(data []byte) (*Plan, error) {
 // check refuses a recorded step that Compile would never have written: a
 // recorded plan is input like any other.
 func (s *Step) check(i int) error {
-	known := []Op{OpRoot, OpBind, OpMount, OpShared, OpDev, OpNodes, OpCgroup, OpTmp, OpStub, OpDevice, OpMask, OpReadonly, OpSeal}
+	known := []Op{OpRoot, OpBind, OpMount, OpShared, OpDev, OpNodes, OpCgroup, OpTmp, OpStub, OpDevice, OpMask, OpReadonly, OpSeal, OpConsole}
 	switch {
 	case !slices.Contains(known, s.Op):
 		return fmt.Errorf("unknown op %q", s.Op)

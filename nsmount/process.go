@@ -3,6 +3,7 @@ package nsmount
 import (
 	"errors"
 	"fmt"
+	"math"
 	"path"
 	"slices"
 	"strings"
@@ -27,6 +28,9 @@ type Process struct {
 	NoNewPrivileges bool          `json:"noNewPrivileges,omitzero"`
 	OOMScoreAdj     *int          `json:"oomScoreAdj,omitempty"`
 
+	Terminal    bool          `json:"terminal,omitzero"`     // one of its own, on descriptors 0, 1 and 2
+	ConsoleSize *TerminalSize `json:"consoleSize,omitempty"` // of that terminal; nil = as it comes
+
 	Hostname   string      `json:"hostname,omitempty"`
 	Namespaces []Namespace `json:"namespaces,omitempty"` // config.json's order; a new mount namespace is there in any case
 
@@ -35,6 +39,12 @@ type Process struct {
 	// Warnings are what the kernel could not have granted and was therefore
 	// left out, each with its field of config.json.
 	Warnings []string `json:"warnings,omitempty"`
+}
+
+// TerminalSize is that of a terminal's window, in characters.
+type TerminalSize struct {
+	Rows    uint16 `json:"rows"`
+	Columns uint16 `json:"columns"`
 }
 
 // Rlimit is one resource limit. Resource is the kernel's RLIMIT_ number;
@@ -57,9 +67,8 @@ const maxHostname = 64
 
 // CompileProcess reads config.json's process, hostname and linux.namespaces.
 // It checks what can be known without a kernel: an error names the field. It
-// does not look at fields that this package has no use for (a terminal,
-// apparmorProfile and the like); refusing those is for whoever reads the spec
-// as a whole.
+// does not look at fields that this package has no use for (apparmorProfile and
+// the like); refusing those is for whoever reads the spec as a whole.
 func CompileProcess(spec *specs.Spec) (*Process, error) {
 	in := spec.Process
 	if in == nil {
@@ -73,7 +82,14 @@ func CompileProcess(spec *specs.Spec) (*Process, error) {
 		GID:             in.User.GID,
 		Groups:          slices.Clone(in.User.AdditionalGids),
 		NoNewPrivileges: in.NoNewPrivileges,
+		Terminal:        in.Terminal,
 		Hostname:        spec.Hostname,
+	}
+	if box := in.ConsoleSize; box != nil && in.Terminal {
+		if box.Height > math.MaxUint16 || box.Width > math.MaxUint16 {
+			return nil, fmt.Errorf("process.consoleSize: %d by %d: the kernel takes at most %d", box.Height, box.Width, math.MaxUint16)
+		}
+		p.ConsoleSize = &TerminalSize{Rows: uint16(box.Height), Columns: uint16(box.Width)}
 	}
 	if in.User.Umask != nil {
 		p.Umask = new(*in.User.Umask)

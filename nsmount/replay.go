@@ -12,7 +12,7 @@ import (
 // Differences says, a line each, where config.json no longer asks for what the
 // plan was compiled from (section 7): mounts by destination, type and options
 // (the source may differ), and what makes the tree stricter: a read-only root,
-// masked and read-only paths.
+// masked and read-only paths. And whether a terminal is to be mounted.
 func (p *Plan) Differences(spec *specs.Spec) []string {
 	var out []string
 	if ro := spec.Root != nil && spec.Root.Readonly; ro != p.Readonly {
@@ -20,6 +20,9 @@ func (p *Plan) Differences(spec *specs.Spec) []string {
 	}
 	out = append(out, p.podDifferences(podAnnotations(spec))...)
 	out = append(out, mountDifferences(p.Mounts, specMounts(spec))...)
+	if was, is := p.hasConsole(), spec.Process != nil && spec.Process.Terminal; was != is && p.ownDev() {
+		out = append(out, fmt.Sprintf("process.terminal: %v in the plan, %v in config.json", was, is))
+	}
 	linux := spec.Linux
 	if linux == nil {
 		linux = &specs.Linux{}
@@ -42,6 +45,10 @@ func (p *Plan) podDifferences(now map[string]string) (out []string) {
 		}
 	}
 	return out
+}
+
+func (p *Plan) hasConsole() bool {
+	return slices.ContainsFunc(p.Steps, func(s Step) bool { return s.Op == OpConsole })
 }
 
 func (p *Plan) pathDifferences(op Op, field string, now []string) []string {

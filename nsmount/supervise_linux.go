@@ -146,7 +146,7 @@ func openProcDir(pid int) int {
 // nsboot. It returns nil once the program is running; after an error, kill.
 func (l *launcher) release(exe string, cwdFD int) error {
 	m := &l.s.msg
-	if err := m.set(exe, cwdFD); err != nil {
+	if err := m.set(exe, cwdFD, l.terminal.slaveFD()); err != nil {
 		return err
 	}
 	if l.ready != nil {
@@ -165,6 +165,7 @@ func (l *launcher) release(exe string, cwdFD int) error {
 	// The child's table is its own now, so closing these ends here leaves it
 	// the only writer: end of file means that exec has closed it.
 	l.closeChildEnds()
+	l.terminal.closeSlave()
 	r, err = l.readRecord()
 	switch {
 	case errors.Is(err, errExecuted), err == nil && r.stage == stageHeld && r.errno == 0:
@@ -227,6 +228,7 @@ func (l *launcher) wait() (code int, err error) {
 	code, err = l.reap()
 	close(stop)
 	<-stopped // it uses descriptors that close is about to close
+	l.terminal.drain(l.signals)
 	l.close()
 	runtime.KeepAlive(l.s)
 	return code, err
@@ -274,6 +276,7 @@ func (l *launcher) close() {
 		l.unwatch = nil
 	}
 	l.closeChildEnds()
+	l.terminal.close()
 	for _, fd := range []*int{&l.goW, &l.statusR, &l.pidfd, &l.procDir, &l.procFD} {
 		if *fd >= 0 {
 			unix.Close(*fd)

@@ -80,6 +80,8 @@ func (p *plannedMount) isLike(m *actualMount) bool {
 		return m.Type == s.Type
 	case OpDev, OpTmp:
 		return m.Type == "tmpfs"
+	case OpConsole:
+		return m.Type == "devpts"
 	}
 	return true
 }
@@ -96,6 +98,8 @@ func (v *verifier) isType(p *plannedMount, m *actualMount) (what string, ok bool
 		return "a tmpfs", m.Type == "tmpfs"
 	case OpCgroup:
 		return "a cgroup", strings.HasPrefix(m.Type, "cgroup") || m.Type == "tmpfs"
+	case OpConsole:
+		return "a terminal", m.Type == "devpts"
 	case OpMask: // a directory's is empty and read-only
 		return "a mask", m.Type == "tmpfs" && slices.Contains(m.Flags, "ro") || path.Base(m.Root) == "null"
 	case OpReadonly:

@@ -66,11 +66,11 @@ _nsboot() {
     --rootless) COMPREPLY=($(compgen -W "auto false" -- "$cur")); return ;;
     --cgroup-manager) COMPREPLY=($(compgen -W "auto cgroupfs disabled systemd" -- "$cur")); return ;;
     --bundle | -b | --rootfs | --root) compopt -o filenames; COMPREPLY=($(compgen -d -- "$cur")); return ;;
-    --plan | --log | --rw | --pid-file | --process | --resources) compopt -o default; return ;;
+    --plan | --log | --rw | --pid-file | --process | --resources | --console-socket) compopt -o default; return ;;
     --skip) compopt -o default; return ;;
     --with) COMPREPLY=($(compgen -c -- "$cur")); return ;;
     --max-entries | --depth | --probe-name) return ;;
-    --ignore | --source-fds | --preserve-fds | --user | --cwd | --env | --cap | --console-socket) return ;;
+    --ignore | --source-fds | --preserve-fds | --user | --cwd | --env | --cap) return ;;
     esac
     case $cmd in
     "") if [[ $cur == -* ]]; then
@@ -79,8 +79,8 @@ _nsboot() {
             COMPREPLY=($(compgen -W "@COMMANDS@ help" -- "$cur"))
         fi ;;
     help) COMPREPLY=($(compgen -W "@COMMANDS@" -- "$cur")) ;;
-    run) COMPREPLY=($(compgen -W "--bundle --detach --pid-file --keep --plan --source-fds --preserve-fds --help --" -- "$cur")) ;;
-    create) COMPREPLY=($(compgen -W "--bundle --pid-file --plan --source-fds --preserve-fds --no-new-keyring --help" -- "$cur")) ;;
+    run) COMPREPLY=($(compgen -W "--bundle --detach --pid-file --console-socket --keep --plan --source-fds --preserve-fds --help --" -- "$cur")) ;;
+    create) COMPREPLY=($(compgen -W "--bundle --pid-file --console-socket --plan --source-fds --preserve-fds --no-new-keyring --help" -- "$cur")) ;;
     start | state | kill | pause | resume | update | delete | ps | verify | exec) _nsboot_container ;;
     list) COMPREPLY=($(compgen -W "--quiet --format --help" -- "$cur")) ;;
     plan) COMPREPLY=($(compgen -W "--bundle --format --json --help" -- "$cur")) ;;
@@ -113,7 +113,7 @@ _nsboot_container() {
     update) flags="--resources --help" ;;
     delete) flags="--force --help" ;;
     ps | verify) flags="--format --help" ;;
-    exec) flags="--process --detach --pid-file --user --cwd --env --cap --preserve-fds --tty --help" ;;
+    exec) flags="--process --detach --pid-file --user --cwd --env --cap --preserve-fds --tty --console-socket --help" ;;
     esac
     [[ $cur == -* ]] || flags=$(nsboot list -q 2>/dev/null)
     COMPREPLY=($(compgen -W "$flags" -- "$cur"))
@@ -147,10 +147,11 @@ _nsboot() {
     run) _arguments '(-b --bundle)'{-b,--bundle=}'[directory of the bundle]:bundle:_files -/' \
         '--plan=[replay a recorded plan]:file:_files' '--source-fds=[descriptors]:list:' \
         '--preserve-fds=[how many stay open]:number:' '(-d --detach)'{-d,--detach}'[leave it running]' \
-        '--pid-file=[write the pid]:file:_files' '--keep[accepted]' '--help[print the help]' '1:ID:' '*::command:_normal' ;;
+        '--pid-file=[write the pid]:file:_files' '--console-socket=[hand the terminal over]:socket:_files' '--keep[accepted]' '--help[print the help]' '1:ID:' '*::command:_normal' ;;
     create) _arguments '(-b --bundle)'{-b,--bundle=}'[directory of the bundle]:bundle:_files -/' \
         '--plan=[replay a recorded plan]:file:_files' '--source-fds=[descriptors]:list:' \
         '--preserve-fds=[how many stay open]:number:' '--pid-file=[write the pid]:file:_files' \
+        '--console-socket=[hand the terminal over]:socket:_files' \
         '--no-new-keyring[accepted]' '--help[print the help]' '1:ID:' ;;
     start | state | pause | resume) _arguments '--help[print the help]' "1:ID:($(nsboot list -q 2>/dev/null))" ;;
     kill) _arguments '(-a --all)'{-a,--all}'[all processes]' '--help[print the help]' "1:ID:($(nsboot list -q 2>/dev/null))" '2:signal:_signals' ;;
@@ -161,7 +162,7 @@ _nsboot() {
     exec) _arguments '(-p --process)'{-p,--process=}'[process object]:file:_files' '(-d --detach)'{-d,--detach}'[do not wait]' \
         '--pid-file=[write the pid]:file:_files' '(-u --user)'{-u,--user=}'[UID or UID:GID]:user:' '--cwd=[directory]:directory:' \
         '*'{-e,--env=}'[set KEY=VALUE]:variable:' '*'{-c,--cap=}'[add a capability]:capability:' '--preserve-fds=[how many stay open]:number:' \
-        '(-t --tty)'{-t,--tty}'[terminal]' '--help[print the help]' "1:ID:($(nsboot list -q 2>/dev/null))" '*::command:_normal' ;;
+        '(-t --tty)'{-t,--tty}'[terminal]' '--console-socket=[hand the terminal over]:socket:_files' '--help[print the help]' "1:ID:($(nsboot list -q 2>/dev/null))" '*::command:_normal' ;;
     plan) _arguments '(-b --bundle)'{-b,--bundle=}'[directory of the bundle]:bundle:_files -/' \
         '--format=[form of the plan]:format:(tree json)' '--json[the same as --format json]' '--help[print the help]' ;;
     do) _arguments '*--rw=[let writes there reach the disk]:path:_files' '--help[print the help]' '*::command:_normal' ;;
@@ -221,6 +222,7 @@ complete -c nsboot -n '__fish_seen_subcommand_from spec' -l rootfs -x -a '(__fis
 complete -c nsboot -n '__fish_seen_subcommand_from run exec' -s d -l detach -d 'leave it running'
 complete -c nsboot -n '__fish_seen_subcommand_from run' -l keep -d 'accepted'
 complete -c nsboot -n '__fish_seen_subcommand_from run create exec' -l pid-file -r -F -d 'write the pid'
+complete -c nsboot -n '__fish_seen_subcommand_from run create exec' -l console-socket -r -F -d 'hand the terminal over'
 complete -c nsboot -n '__fish_seen_subcommand_from create' -l no-new-keyring -d 'accepted'
 complete -c nsboot -n '__fish_seen_subcommand_from start state kill pause resume update delete ps verify exec' -x -a '(nsboot list -q 2>/dev/null)'
 complete -c nsboot -n '__fish_seen_subcommand_from kill' -s a -l all -d 'all processes'

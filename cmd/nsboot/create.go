@@ -19,7 +19,6 @@ import (
 // createFlags are the flags of create.
 type createFlags struct {
 	runFlags
-	console string
 	noPivot bool
 }
 
@@ -31,7 +30,7 @@ func createCommand(a *app, args []string) (int, error) {
 	fs.StringVar(&f.plan, "plan", "", "replay the plan recorded in FILE by plan --format json")
 	fs.StringVar(&f.sourceFDs, "source-fds", "", "descriptors of the root and of each bind, in config.json's order: 3,4,5")
 	fs.IntVar(&f.preserve, "preserve-fds", 0, "keep that many descriptors from 3 on open in the process")
-	fs.StringVar(&f.console, "console-socket", "", "refused: this build makes no pty")
+	fs.StringVar(&f.console, "console-socket", "", "hand the process's terminal over at the AF_UNIX socket S")
 	fs.BoolVar(&f.noPivot, "no-pivot", false, "refused: the root is always switched by pivot_root")
 	fs.Bool("no-new-keyring", false, "accepted: no keyring is ever made")
 	if help, err := a.parseCommand(fs, args); help || err != nil {
@@ -41,11 +40,8 @@ func createCommand(a *app, args []string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	switch {
-	case f.noPivot:
+	if f.noPivot {
 		return 0, &usageError{msg: "--no-pivot: this build switches the root by pivot_root only"}
-	case f.console != "":
-		return 0, &usageError{msg: "--console-socket: this build makes no pty"}
 	}
 	a.log.holdWarnings()
 	b, err := a.loadBundle(f.bundle)
@@ -60,10 +56,6 @@ func (a *app) create(id string, b *bundle, f *runFlags) error {
 	if err := needRoot("create"); err != nil {
 		return err
 	}
-	switch {
-	case b.spec.Process != nil && b.spec.Process.Terminal:
-		return &usageError{msg: "process.terminal is set: a container that outlives the command has no terminal in this build", hint: "set it to false, or use nsboot run"}
-	}
 	sandbox, err := a.joinPod(b)
 	if err != nil {
 		return err
@@ -73,6 +65,9 @@ func (a *app) create(id string, b *bundle, f *runFlags) error {
 	}
 	p, err := a.prepare(b, f)
 	if err != nil {
+		return err
+	}
+	if err := checkConsole(p.process.Terminal, true, f.console); err != nil {
 		return err
 	}
 	p.opts.Pod = podOf(sandbox, id)

@@ -36,7 +36,7 @@ func doCommand(a *app, args []string) (int, error) {
 	if err != nil {
 		return 0, fmt.Errorf("do: %w", err)
 	}
-	opts := nsmount.BootOptions{}
+	opts := nsmount.BootOptions{SameSession: true} // the caller's command, on the caller's machine
 	if a.log.debug {
 		opts.Report = a.log.debugf
 	}

@@ -35,8 +35,8 @@ func execCommand(a *app, args []string) (int, error) {
 	fs.StringArrayVarP(&f.env, "env", "e", nil, "set KEY=VALUE; may be repeated")
 	fs.StringArrayVarP(&f.caps, "cap", "c", nil, "add a capability; may be repeated")
 	fs.IntVar(&f.preserve, "preserve-fds", 0, "keep that many descriptors from 3 on open in the process")
-	fs.BoolVarP(&f.tty, "tty", "t", false, "refused with --detach: this build makes no pty; else the caller's terminal is used")
-	fs.StringVar(&f.console, "console-socket", "", "refused: this build makes no pty")
+	fs.BoolVarP(&f.tty, "tty", "t", false, "give the process a terminal of its own")
+	fs.StringVar(&f.console, "console-socket", "", "hand that terminal over at the AF_UNIX socket S")
 	if help, err := a.parseCommand(fs, args); help || err != nil {
 		return 0, err
 	}
@@ -73,7 +73,7 @@ func (a *app) exec(id string, cmd []string, f *execFlags) (int, error) {
 		a.log.holdWarnings()
 	}
 	a.warnOf(p, state.Profile)
-	o := nsmount.ExecOptions{PreserveFDs: f.preserve}
+	o := nsmount.ExecOptions{PreserveFDs: f.preserve, ConsoleSocket: f.console}
 	if o.Forked, err = joiner(state.Cgroups, state.Pid); err != nil {
 		return 0, err
 	}
@@ -92,9 +92,6 @@ func (a *app) exec(id string, cmd []string, f *execFlags) (int, error) {
 // compile makes the process: the container's own with another command, or the
 // one in a file; then what the flags say.
 func (f *execFlags) compile(state *container.State, cmd []string) (*nsmount.Process, error) {
-	if f.console != "" || f.tty && f.detach {
-		return nil, &usageError{msg: "a terminal of the process's own: this build makes no pty"}
-	}
 	if f.pidFile != "" && !f.detach {
 		return nil, &usageError{msg: "--pid-file goes with --detach", hint: "nsboot exec --detach --pid-file " + f.pidFile + " ..."}
 	}
@@ -107,11 +104,18 @@ func (f *execFlags) compile(state *container.State, cmd []string) (*nsmount.Proc
 		if err == nil && p == nil {
 			err = fmt.Errorf("container %s: its record has no process", state.ID)
 		}
+		if err == nil { // the container's own has its terminal already
+			p.Terminal, p.ConsoleSize = false, nil
+		}
 	}
 	if err != nil {
 		return nil, err
 	}
 	p.Hostname, p.Namespaces = "", nil // those of the container are joined
+	p.Terminal = p.Terminal || f.tty
+	if err := checkConsole(p.Terminal, f.detach, f.console); err != nil {
+		return nil, err
+	}
 	switch {
 	case len(cmd) > 0:
 		p.Args = cmd
@@ -139,9 +143,6 @@ func readProcess(file string) (*nsmount.Process, error) {
 	}
 	if len(refused) > 0 {
 		return nil, fmt.Errorf("--process %s: %s", file, refused[0])
-	}
-	if c.Spec.Process.Terminal {
-		return nil, fmt.Errorf("--process %s: process.terminal is set: this build makes no pty", file)
 	}
 	return nsmount.CompileProcess(c.Spec)
 }

@@ -75,9 +75,12 @@ func commandText(name string) (text, examples string) {
 	switch name {
 	case "run":
 		return `A bundle is a directory with a config.json and a root file system. Its process
-gets the terminal, signals and descriptors 0, 1 and 2 of nsboot, and its exit
-code is passed on: 125 is nsboot's own failure, 126 and 127 an executable that
-cannot be started or is not there, 128+N a process ended by signal N.
+gets the signals and descriptors 0, 1 and 2 of nsboot, and its exit code is
+passed on: 125 is nsboot's own failure, 126 and 127 an executable that cannot be
+started or is not there, 128+N a process ended by signal N.
+
+With process.terminal it has a terminal of its own, and nsboot copies between
+that and its own descriptors, which need be no terminal.
 
 With --detach it is nsboot create and nsboot start in one: the process goes on
 when nsboot ends, and the container stays until nsboot delete.

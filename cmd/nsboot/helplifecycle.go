@@ -10,6 +10,9 @@ root is switched, and a process waits for nsboot start. It has descriptors 0, 1
 and 2 of nsboot, is reparented to the nearest subreaper when nsboot ends, and
 lives until nsboot delete --force. A create that fails leaves nothing.
 
+With process.terminal it has a terminal of its own instead, whose other side
+goes to --console-socket.
+
 Standard error is the process's too. Where an engine reads it from a pipe, a
 warning is written only if create fails; --log FILE gets it in any case.
 
@@ -26,8 +29,11 @@ is writable must have every mount point.
 	case "exec":
 		return `The process gets the container's namespaces, root, user and environment unless
 told otherwise, descriptors 0, 1 and 2 of nsboot, and its exit code is passed on.
-All that stands after ID is the command.
+All that stands after ID is the command. With --tty, or terminal in the process
+of --process, it has a terminal of its own, as with nsboot run, or, if it goes to
+--console-socket, as with nsboot create.
 `, `  sudo nsboot exec web sh -c 'ls /'
+  sudo nsboot exec --tty web sh
   sudo nsboot exec --user 1000:1000 --env HOME=/tmp web id
   sudo nsboot exec --detach --pid-file job.pid --process job.json web
 `

@@ -21,6 +21,7 @@ import (
 // runFlags are the flags of run.
 type runFlags struct {
 	bundle, plan, sourceFDs string
+	console                 string
 	preserve                int
 	pidFile                 string
 	detach, keep            bool // of run alone
@@ -37,6 +38,7 @@ func runCommand(a *app, args []string) (int, error) {
 	fs.IntVar(&f.preserve, "preserve-fds", 0, "keep that many descriptors from 3 on open in the process")
 	fs.BoolVarP(&f.detach, "detach", "d", false, "create the container ID, start it and leave it: nsboot delete ends it")
 	fs.StringVar(&f.pidFile, "pid-file", "", "with --detach: write the process's pid to FILE")
+	fs.StringVar(&f.console, "console-socket", "", "with --detach: hand the process's terminal over at the AF_UNIX socket S")
 	fs.BoolVar(&f.keep, "keep", false, "with --detach: accepted, the container always stays until it is deleted")
 	if help, err := a.parseCommand(fs, args); help || err != nil {
 		return 0, err
@@ -81,6 +83,8 @@ func (f *runFlags) checkDetach(hasID bool) error {
 		return &usageError{msg: "run --detach: no ID: the container could not be named afterwards", hint: "nsboot run --detach web"}
 	case !f.detach && f.keep:
 		return &usageError{msg: "--keep: a run in the foreground keeps nothing", hint: hint}
+	case !f.detach && f.console != "":
+		return &usageError{msg: "--console-socket: a run in the foreground uses the terminal that it was started on", hint: hint}
 	case !f.detach && f.pidFile != "":
 		return &usageError{msg: "--pid-file: a run in the foreground ends with its process", hint: hint}
 	}
@@ -257,7 +261,7 @@ func (a *app) prepare(b *bundle, f *runFlags) (*prepared, error) {
 	if err := checkHooks(b.spec.Hooks); err != nil {
 		return nil, err
 	}
-	opts := nsmount.BootOptions{PreserveFDs: f.preserve}
+	opts := nsmount.BootOptions{PreserveFDs: f.preserve, ConsoleSocket: f.console}
 	opts.StateDir = a.global.stubsDir()
 	if f.sourceFDs != "" {
 		if opts.Sources, err = parseFDs(f.sourceFDs); err != nil {

@@ -60,8 +60,7 @@ func (d *daemon) ctr(args ...string) result {
 	d.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "ctr", append([]string{"--address", d.socket}, args...)...)
-	cmd.Env, cmd.Dir = d.environ(), d.dir
+	cmd := d.command(ctx, args...)
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr, cmd.WaitDelay = &out, &errs, 5*time.Second
 	err := cmd.Run()
@@ -72,11 +71,22 @@ func (d *daemon) ctr(args ...string) result {
 	return result{cmd.ProcessState.ExitCode(), out.String(), errs.String()}
 }
 
+// command is ctr, not started yet.
+func (d *daemon) command(ctx context.Context, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, "ctr", append([]string{"--address", d.socket}, args...)...)
+	cmd.Env, cmd.Dir = d.environ(), d.dir
+	return cmd
+}
+
 // run is ctr run with nsboot, on a root file system that is a directory.
 func (d *daemon) run(flags []string, root, id string, command ...string) result {
 	d.t.Helper()
+	return d.ctr(d.runArgs(flags, root, id, command...)...)
+}
+
+func (d *daemon) runArgs(flags []string, root, id string, command ...string) []string {
 	args := append([]string{"run", "--runc-binary", d.runtime, "--env", "PATH=/bin", "--cgroup", cgroupParent(os.Getenv(workEnv)) + "/" + id}, flags...)
-	return d.ctr(append(append(args, "--rootfs", root, id), command...)...)
+	return append(append(args, "--rootfs", root, id), command...)
 }
 
 // TestContainerdRun: code and output come through, and so does the reason why a

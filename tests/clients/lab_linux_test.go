@@ -15,7 +15,7 @@ import (
 )
 
 // applets are the names that the root has for busybox.
-var applets = []string{"sh", "cat", "echo", "true", "sleep", "ls", "id", "pwd", "touch", "hostname", "stat", "mkdir"}
+var applets = []string{"sh", "cat", "echo", "true", "sleep", "ls", "id", "pwd", "touch", "hostname", "stat", "mkdir", "tty", "stty"}
 
 // engine is podman, with the stores of all tests.
 type engine struct {
@@ -147,9 +147,7 @@ func (e *engine) input(in *bytes.Buffer, args ...string) result {
 	e.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	args = append([]string{"--cgroup-manager=cgroupfs", "--runtime", e.runtime}, args...)
-	cmd := exec.CommandContext(ctx, "podman", append(e.stores(), args...)...)
-	cmd.Dir, cmd.Env = e.dir, append(e.environ(), "CONTAINERS_CONF="+e.conf)
+	cmd := e.command(ctx, args...)
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	if in != nil {
@@ -162,6 +160,14 @@ func (e *engine) input(in *bytes.Buffer, args ...string) result {
 		e.t.Fatalf("podman %v: %v\n%s%s", args, err, out.String(), errs.String())
 	}
 	return result{cmd.ProcessState.ExitCode(), out.String(), errs.String()}
+}
+
+// command is podman, not started yet.
+func (e *engine) command(ctx context.Context, args ...string) *exec.Cmd {
+	args = append([]string{"--cgroup-manager=cgroupfs", "--runtime", e.runtime}, args...)
+	cmd := exec.CommandContext(ctx, "podman", append(e.stores(), args...)...)
+	cmd.Dir, cmd.Env = e.dir, append(e.environ(), "CONTAINERS_CONF="+e.conf)
+	return cmd
 }
 
 // limits is what podman must be told where its defaults need what nsboot does not

@@ -99,7 +99,6 @@ func TestRunLogged(t *testing.T) {
 		t.Fatal(err)
 	}
 	e.bad(e.run(e.image(), "nosuch"), 127, "executable file not found in $PATH", "nosuch")
-	e.bad(e.run("--tty", e.image(), "true"), 126, "this build makes no pty")
 	e.bad(e.run("--uidmap", "0:1000:1000", "--rootfs", e.rootfs(), "true"), 126, "linux.uidMappings", "user namespace")
 	if r := e.run(e.image(), "echo", "fine"); r != (result{0, "fine\n", ""}) {
 		t.Errorf("%+v", r)
@@ -111,7 +110,6 @@ func TestRunLogged(t *testing.T) {
 func TestRunRefused(t *testing.T) {
 	e := newEngine(t)
 	image := e.image()
-	e.bad(e.run("--tty", image, "true"), 126, "this build makes no pty")
 	e.bad(e.run("--security-opt", "seccomp="+filepath.Join(e.dir, "filter.json"), image, "true"), 125, "filter.json") // podman's own
 	filter := `{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["reboot"],"action":"SCMP_ACT_ERRNO"}]}`
 	if err := os.WriteFile(filepath.Join(e.dir, "filter.json"), []byte(filter), 0o644); err != nil {

@@ -56,7 +56,7 @@ func bareBundle(t testing.TB) *bundle {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"sh", "cat", "ls", "echo", "id", "true", "sleep", "stat", "readlink", "touch", "mkdir", "rm",
-		"rmdir", "ln", "grep", "hostname", "head", "tail", "wc", "kill", "mknod", "test", "pwd", "env", "dd", "printf", "od", "sort", "tty", "ip", "seq"} {
+		"rmdir", "ln", "grep", "hostname", "head", "tail", "wc", "kill", "mknod", "test", "pwd", "env", "dd", "printf", "od", "sort", "tty", "stty", "ip", "seq"} {
 		if err := os.Symlink("busybox", b.path("rootfs/bin/"+name)); err != nil {
 			t.Fatal(err)
 		}

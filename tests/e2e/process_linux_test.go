@@ -209,31 +209,6 @@ func TestPipes(t *testing.T) {
 	}
 }
 
-// TestTerminal: the caller's terminal is the process's, with or without
-// process.terminal.
-func TestTerminal(t *testing.T) {
-	script, err := exec.LookPath("script")
-	if err != nil {
-		skip(t, "script(1) is not installed")
-	}
-	for _, b := range killBundles(t) {
-		for _, terminal := range []bool{false, true} {
-			b.spec.Process.Terminal = terminal
-			b.sh("for f in 0 1 2; do test -t $f && echo $f; done; stat -L -c '%t' /proc/self/fd/0; read x; echo got $x")
-			b.save()
-			before := b.hostState()
-			cmd := exec.Command(script, "-qec", nsboot+" run --bundle "+b.dir, "/dev/null")
-			cmd.Stdin = strings.NewReader("typed\n")
-			out, err := cmd.CombinedOutput()
-			text := strings.ReplaceAll(string(out), "\r", "")
-			if err != nil || !strings.Contains(text, "0\n1\n2\n88\n") || !strings.Contains(text, "got typed\n") {
-				t.Errorf("terminal %v: %v %q", terminal, err, text)
-			}
-			b.checkHost(before)
-		}
-	}
-}
-
 // TestParent: where nothing is left to do the process is the caller's child;
 // else one nsboot stands in between.
 func TestParent(t *testing.T) {

@@ -100,6 +100,7 @@ func (b *bundle) commandAsSaved(flags ...string) *running {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	c := &running{b: b, cancel: cancel, cmd: exec.CommandContext(ctx, nsboot, args...)}
 	c.cmd.Dir = b.dir
+	c.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // without the terminal of who runs the tests
 	c.cmd.Env = []string{"PATH=/usr/bin:/bin", b.mark}
 	c.cmd.Stdout, c.cmd.Stderr = &c.stdout, &c.stderr
 	c.cmd.WaitDelay = 5 * time.Second

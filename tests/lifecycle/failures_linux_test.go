@@ -73,8 +73,6 @@ func TestCreateFails(t *testing.T) {
 		l.clean()
 		l.spec.Mounts, l.spec.Process.Terminal = l.spec.Mounts[:1], true
 		l.save()
-		l.bad(125, []string{"process.terminal"}, "create", "web")
-		l.bad(125, []string{"--console-socket"}, "create", "--console-socket", "/s", "web")
 		l.bad(125, []string{"--no-pivot"}, "create", "--no-pivot", "web")
 		l.bad(125, []string{`"../x"`}, "create", "../x")
 		l.bad(125, []string{"the ID"}, "create")

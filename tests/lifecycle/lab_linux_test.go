@@ -51,7 +51,7 @@ func newLab(t testing.TB, namespaces ...specs.LinuxNamespaceType) *lab {
 	if err := os.Link(filepath.Join(work, "busybox"), l.path("rootfs/bin/busybox")); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"sh", "cat", "echo", "true", "sleep", "ls"} {
+	for _, name := range []string{"sh", "cat", "echo", "true", "sleep", "ls", "tty", "stty", "stat"} {
 		if err := os.Symlink("busybox", l.path("rootfs/bin/"+name)); err != nil {
 			t.Fatal(err)
 		}

@@ -16,6 +16,7 @@ const (
 	pflag     = "github.com/spf13/pflag"
 	cgroups   = "github.com/opencontainers/cgroups"
 	userns    = "github.com/moby/sys/userns"
+	console   = "github.com/containerd/console"
 )
 
 // A rule says what the packages below one directory may import besides the standard library.
@@ -39,7 +40,7 @@ func rules() []rule {
 		},
 		{
 			dir:    "nsmount",
-			own:    []string{"overlayfs", "tmpdetect", "pathres", "internal/stubs", "internal/rlimit"},
+			own:    []string{"overlayfs", "tmpdetect", "pathres", "internal/stubs", "internal/rlimit", "internal/terminal"},
 			others: []string{xsys, spec, mountinfo},
 			limits: map[string]func(string) bool{
 				spec:      compileSide,
@@ -62,6 +63,7 @@ func rules() []rule {
 			others: []string{xsys, mountinfo},
 			limits: map[string]func(string) bool{mountinfo: readsMountTable},
 		},
+		{dir: "internal/terminal", own: []string{"pathres"}, others: []string{xsys, console}},
 	}
 }
 

@@ -17,7 +17,7 @@
 //
 // # What it does not
 //
-// Attacks on parts that this build does not have (a pty, exec into a container,
+// Attacks on parts that this build does not have (exec into a container,
 // user namespaces of its own) belong to the work that brings them;
 // docs/security.md names each. A race that is not lost in n boots may be lost in
 // the next: the swap tests bound luck, they do not prove.

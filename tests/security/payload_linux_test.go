@@ -78,6 +78,14 @@ func verb(name string, a []string) string {
 			return said(errno)
 		}
 		return "ok"
+	case "ctty":
+		return said(unix.IoctlSetInt(0, unix.TIOCSCTTY, 1))
+	case "open":
+		fd, err := unix.Open(a[0], unix.O_RDWR, 0)
+		if err == nil {
+			unix.Close(fd)
+		}
+		return said(err)
 	case "readonly":
 		return readonly(a[0])
 	case "readlink":

@@ -127,17 +127,3 @@ func TestInheritableCapabilities(t *testing.T) {
 func inheritableCaller(cmd *exec.Cmd) {
 	cmd.SysProcAttr.AmbientCaps = []uintptr{unix.CAP_SYS_ADMIN, unix.CAP_MKNOD}
 }
-
-// TestTerminalInput: the row of CVE-2017-5226. In a foreground run the process
-// has the caller's terminal, as a plain command has; what keeps it from typing
-// there is the kernel's dev.tty.legacy_tiocsti=0 or, later, a pty of its own.
-// What holds already: without capabilities and without a terminal there is
-// nothing to type into.
-func TestTerminalInput(t *testing.T) {
-	b := newBundle(t)
-	b.run("tiocsti")
-	r := b.boot()
-	if r.code != 0 || !strings.Contains(r.stdout, "error") {
-		t.Errorf("TIOCSTI without a terminal: %+v", r)
-	}
-}
