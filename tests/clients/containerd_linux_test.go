@@ -148,3 +148,25 @@ func TestContainerdTask(t *testing.T) {
 	d.ctr("containers", "delete", "a")
 	d.nothingLeft()
 }
+
+// TestContainerdKilled: all processes of a container are killed, and of one that
+// has ended containerd says that it is not found.
+func TestContainerdKilled(t *testing.T) {
+	d := newDaemon(t)
+	root := d.rootfs()
+	if r := d.run([]string{"--detach"}, root, "b", "/bin/sh", "-c", "sleep 1000 & exec sleep 1001"); r.Code != 0 {
+		t.Fatalf("%+v", r)
+	}
+	if r := d.ctr("tasks", "kill", "--all", "--signal", "SIGKILL", "b"); r.Code != 0 {
+		t.Errorf("kill --all: %+v", r)
+	}
+	d.await("its end", func() bool { return strings.Contains(d.ctr("tasks", "list").Out, "STOPPED") })
+	if r := d.ctr("tasks", "kill", "b"); r.Code == 0 || !strings.Contains(r.Err, "not found") {
+		t.Errorf("kill of a stopped one: %+v, want not found", r)
+	}
+	if r := d.ctr("tasks", "delete", "b"); !strings.Contains(r.Err, "exit code 137") {
+		t.Errorf("delete: %+v", r)
+	}
+	d.ctr("containers", "delete", "b")
+	d.nothingLeft()
+}

@@ -14,31 +14,65 @@ import (
 // what stands there.
 func TestReadme(t *testing.T) {
 	e := newEngine(t)
-	text, err := os.ReadFile("../../README.md")
+	shown := e.block("podman")
+	e.rootfs()
+	e.retype(shown, e.shim(shown), "CONTAINERS_CONF="+filepath.Join(e.dir, "conf"))
+}
+
+// TestReadmeContainerd does the same with what stands after <!-- ctr -->.
+func TestReadmeContainerd(t *testing.T) {
+	d := newDaemon(t)
+	shown := d.block("ctr")
+	d.rootfs()
+	ctr, err := exec.LookPath("ctr")
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, shown, ok := strings.Cut(string(text), "<!-- podman -->\n```console\n")
+	bin := filepath.Join(d.dir, "shim")
+	if err := os.Mkdir(bin, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	script := "#!/bin/sh\ncommand=$1\nshift\nexec " + ctr + " --address " + d.socket + " $command --cgroup " + cgroupParent(os.Getenv(workEnv)) + "/hello \"$@\"\n"
+	if err := os.WriteFile(filepath.Join(bin, "ctr"), []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	d.retype(shown, bin)
+	d.nothingLeft()
+}
+
+// block is what README.md shows after a mark.
+func (e *engine) block(mark string) string {
+	e.t.Helper()
+	text, err := os.ReadFile("../../README.md")
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	_, shown, ok := strings.Cut(string(text), "<!-- "+mark+" -->\n```console\n")
 	shown, _, ok2 := strings.Cut(shown, "```\n")
 	if !ok || !ok2 {
-		t.Fatal("README.md has no block after <!-- podman -->")
+		e.t.Fatalf("README.md has no block after <!-- %s -->", mark)
 	}
-	e.rootfs()
-	bin := e.shim(shown)
+	return shown
+}
+
+// retype types the commands of a block again, with the programs in bin and the
+// tested nsboot in the place of an installed one.
+func (e *engine) retype(shown, bin string, env ...string) {
+	e.t.Helper()
 	got := ""
 	for line := range strings.Lines(shown) {
 		command, ok := strings.CutPrefix(line, "$ ")
 		if !ok {
 			continue
 		}
-		cmd := exec.Command("sh", "-c", command)
+		cmd := exec.Command("sh", "-c", strings.ReplaceAll(command, "/usr/local/bin/nsboot-oci", e.runtime))
 		cmd.Dir = e.dir
-		cmd.Env = append(e.environ(), "PATH="+bin+":"+os.Getenv("PATH"), "CONTAINERS_CONF="+filepath.Join(e.dir, "conf"))
+		cmd.Env = append(append(e.environ(), "PATH="+bin+":"+os.Getenv("PATH")), env...)
 		out, _ := cmd.CombinedOutput()
 		got += line + string(out)
 	}
 	if diff := cmp.Diff(shown, got); diff != "" {
-		t.Errorf("-README.md +now:\n%s", diff)
+		e.t.Errorf("-README.md +now:\n%s", diff)
 	}
 }
 
