@@ -44,24 +44,25 @@ type ApplyOptions struct {
 
 // builder carries one plan out.
 type builder struct {
-	k       *kernel
-	plan    *Plan
-	profile Profile
-	opts    ApplyOptions
-	tree    *Tree
-	mounted map[string]*place // what is mounted, by resolved target
-	count   int               // how many were
-	layers  map[int]int       // overlays made beforehand: step index -> detached tree
-	subs    map[int][]submount
-	binds   map[string]int  // the last bind at a target, once it is asked for
-	lacked  map[string]bool // mount points that are there only for a layer made them: nothing to copy up
-	table   []string        // the mount points of the caller's namespace, where they are needed
-	empty   int             // the shared empty directory of masked paths
-	null    int             // the container's /dev/null, checked
-	slave   int             // the process's terminal; the launcher's
-	hold    bool            // the journals are held from the start
-	seen    journalsSeen    // how the journals of all boots stood when last looked at
-	raced   bool            // another boot's came or went
+	k         *kernel
+	plan      *Plan
+	profile   Profile
+	opts      ApplyOptions
+	tree      *Tree
+	mounted   map[string]*place // what is mounted, by resolved target
+	count     int               // how many were
+	layers    map[int]int       // overlays made beforehand: step index -> detached tree
+	subs      map[int][]submount
+	binds     map[string]int  // the last bind at a target, once it is asked for
+	lacked    map[string]bool // mount points that are there only for a layer made them: nothing to copy up
+	table     []string        // the mount points of the caller's namespace, where they are needed
+	empty     int             // the shared empty directory of masked paths
+	null      int             // the container's /dev/null, checked
+	hold      bool            // the journals are held from the start
+	seen      journalsSeen    // how the journals of all boots stood when last looked at
+	slave     int             // the process's terminal; the launcher's
+	saidOwner bool            // told that the owner of a layer's tree is not mapped
+	raced     bool            // another boot's came or went
 }
 
 // Apply carries plan out in the calling thread's mount namespace: the root on
@@ -220,6 +221,8 @@ func (b *builder) step(i int) error {
 		return b.tmp(s)
 	case OpStub:
 		return b.stub(s)
+	case OpLink:
+		return b.link(s)
 	case OpDevice:
 		return b.device(s)
 	case OpMask:

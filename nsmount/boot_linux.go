@@ -93,6 +93,9 @@ func newBooter(plan *Plan, p *Process, o BootOptions) (*booter, error) {
 	if l.terminal != nil {
 		b.opts.openTerminal = l.openTerminal
 	}
+	if l.keptGroups && o.Report != nil {
+		o.Report("process.user.additionalGids: the caller's groups stay: the user namespace lets nobody drop them")
+	}
 	return b, nil
 }
 

@@ -47,10 +47,11 @@ type ExecOptions struct {
 	Detached func(pid int) error
 }
 
-// joinedTypes are the namespaces that Exec's child joins itself, in order: the
-// mount namespace last, for it changes what paths mean. The pid namespace is
-// joined by the parent, for it shows only in children.
-var joinedTypes = [...]string{"cgroup", "ipc", "uts", "net", "mnt"}
+// joinedTypes are the namespaces that Exec's child joins itself, in order: the user
+// namespace first, for the others may belong to it, the mount namespace last, for
+// it changes what paths mean. The pid namespace is joined by the parent, for it
+// shows only in children.
+var joinedTypes = [...]string{"user", "cgroup", "ipc", "uts", "net", "mnt"}
 
 // Exec runs p in the container t: in its namespaces and its root, with the
 // executable found by its profile (section 5). It returns p's exit code, or 128
@@ -171,16 +172,30 @@ func (l *launcher) openTarget(t Target) (fds []int, err error) {
 	open("root", unix.O_PATH|unix.O_DIRECTORY)
 	pidNS := open("ns/pid", unix.O_RDONLY)
 	for _, typ := range joinedTypes {
-		l.s.joins = append(l.s.joins, scriptJoin{uintptr(open("ns/"+typ, unix.O_RDONLY)), 0})
-	}
-	if err != nil {
-		return fds, err
+		fd := open("ns/"+typ, unix.O_RDONLY)
+		if err != nil {
+			return fds, err
+		}
+		if isOwnNS(fd, typ) { // root of a user namespace may not join what is not its, even if it is in it
+			continue
+		}
+		l.joined = append(l.joined, typ)
+		l.s.joins = append(l.s.joins, scriptJoin{uintptr(fd), 0})
 	}
 	if start, _, err := stubs.ProcessStart(t.Pid); err != nil || start != t.StartTime {
 		return fds, errors.Join(err, unix.ESRCH)
+	}
+	if isOwnNS(pidNS, "pid") {
+		return fds, nil
 	}
 	if err := unix.Setns(pidNS, unix.CLONE_NEWPID); err != nil {
 		return fds, fmt.Errorf("join its pid namespace: %w", nsError(err))
 	}
 	return fds, nil
+}
+
+// isOwnNS reports whether the calling thread is in the namespace fd.
+func isOwnNS(fd int, typ string) bool {
+	var own, st unix.Stat_t
+	return unix.Stat("/proc/thread-self/ns/"+typ, &own) == nil && unix.Fstat(fd, &st) == nil && own.Dev == st.Dev && own.Ino == st.Ino
 }

@@ -38,6 +38,8 @@ func (f *formatter) what(s *Step) string {
 		return "mount point only"
 	case OpConsole:
 		return "the terminal of the process"
+	case OpLink:
+		return "link to " + printable(s.Source)
 	case OpNodes:
 		return "default devices and links, made if missing"
 	}
@@ -51,6 +53,9 @@ func (f *formatter) what(s *Step) string {
 }
 
 func (f *formatter) bindText(s *Step) string {
+	if s.Type != "" {
+		return s.Type + ", empty"
+	}
 	if o := s.Overlay; o != nil {
 		upper := "tmpfs"
 		switch {

@@ -1,6 +1,7 @@
 package nsmount
 
 import (
+	"errors"
 	"fmt"
 
 	"golang.org/x/sys/unix"
@@ -9,7 +10,28 @@ import (
 // home is the caller's own view: its mount namespace, root and directory.
 type home struct{ ns, root, cwd int }
 
+// openHome opens it. Root of a user namespace may not come back to a mount
+// namespace that belongs to another one: home is a copy of that then.
 func openHome() (home, error) {
+	h, err := openView()
+	if err != nil {
+		return h, err
+	}
+	owner, err := unix.IoctlRetInt(h.ns, unix.NS_GET_USERNS)
+	if err == nil {
+		unix.Close(owner)
+	}
+	if !errors.Is(err, unix.EPERM) {
+		return h, nil
+	}
+	h.close()
+	if err := unix.Unshare(unix.CLONE_NEWNS | unix.CLONE_FS); err != nil {
+		return h, fmt.Errorf("a mount namespace to come back to: %w", nsError(err))
+	}
+	return openView()
+}
+
+func openView() (home, error) {
 	h := home{-1, -1, -1}
 	for _, o := range []struct {
 		fd   *int

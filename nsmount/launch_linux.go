@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -33,6 +35,9 @@ type launcher struct {
 	// ("hidepid=2") of the child's procfs.
 	procAttrs uint
 	procData  []string
+
+	joined     []string // the types of s.joins
+	keptGroups bool     // the caller's supplementary groups cannot be dropped
 
 	procFD  int   // after fork with wantProc: the detached procfs mount, or -1
 	procErr error // why procFD is -1
@@ -94,10 +99,14 @@ func newLauncher(p *Process, preserveFDs int) (*launcher, error) {
 	// Dropping none of no groups needs no privilege; don't ask for it.
 	current, err := unix.Getgroups()
 	s.setGroups = s.nGroups > 0 || len(current) > 0 || err != nil
+	kept := s.setGroups && s.nGroups == 0 && groupsStay()
+	if kept || err == nil && sameGroups(current, p.Groups) {
+		s.setGroups = false
+	}
 	s.prepareLimits(p)
 	s.prepareCapabilities(p)
 	return &launcher{
-		p: p, s: s,
+		p: p, s: s, keptGroups: kept,
 		procAttrs: unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NODEV | unix.MOUNT_ATTR_NOEXEC,
 		procFD:    -1, pidfd: -1, procDir: -1, goW: -1, statusR: -1,
 	}, nil
@@ -219,4 +228,22 @@ func (l *launcher) setOOM() error {
 		return fmt.Errorf("process.oomScoreAdj: set %d: %w", *l.p.OOMScoreAdj, err)
 	}
 	return nil
+}
+
+// sameGroups reports whether the process already has its groups: where a user
+// namespace has given up setgroups(2), to ask for them would be an error.
+func sameGroups(have []int, want []uint32) bool {
+	return len(have) == len(want) && !slices.ContainsFunc(want, func(g uint32) bool { return !slices.Contains(have, int(g)) })
+}
+
+// groupsStay tries to drop the calling thread's supplementary groups and reports
+// whether nobody may: where a user namespace has given up setgroups(2), which an
+// ordinary user's has to (user_namespaces(7)). To lack CAP_SETGID is another matter.
+func groupsStay() bool {
+	_, _, errno := syscall.RawSyscall(unix.SYS_SETGROUPS, 0, 0, 0)
+	if errno != unix.EPERM {
+		return false
+	}
+	caps, err := OwnCapabilities()
+	return err == nil && caps.Effective&(1<<unix.CAP_SETGID) != 0
 }

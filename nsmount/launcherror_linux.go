@@ -50,11 +50,11 @@ func (l *launcher) launchError(r record) error {
 	case stageKeepCaps:
 		e.Stage = "keep capabilities over setresuid"
 	case stageSetgroups:
-		e.Stage = fmt.Sprintf("setgroups %v", l.p.Groups)
+		e.Stage, e.why = fmt.Sprintf("setgroups %v", l.p.Groups), idWhy(e.Err)
 	case stageSetresgid:
-		e.Stage = fmt.Sprintf("setresgid %d", l.p.GID)
+		e.Stage, e.why = fmt.Sprintf("setresgid %d", l.p.GID), idWhy(e.Err)
 	case stageSetresuid:
-		e.Stage = fmt.Sprintf("setresuid %d", l.p.UID)
+		e.Stage, e.why = fmt.Sprintf("setresuid %d", l.p.UID), idWhy(e.Err)
 	case stageCapset:
 		e.Stage = "set process.capabilities"
 		if e.Err == unix.EPERM {
@@ -71,8 +71,8 @@ func (l *launcher) launchError(r record) error {
 		e.Stage = "follow the parent's death"
 	case stageJoin:
 		e.Stage = "join a namespace of the container"
-		if int(r.arg) < len(joinedTypes) {
-			e.Stage = "join the container's " + joinedTypes[r.arg] + " namespace"
+		if int(r.arg) < len(l.joined) {
+			e.Stage = "join the container's " + l.joined[r.arg] + " namespace"
 		}
 	case stageCgroup:
 		e.Stage = "make the cgroup namespace"
@@ -97,6 +97,14 @@ func (l *launcher) launchError(r record) error {
 
 // name is the executable of the message.
 func (m *goMessage) name() string { return unix.ByteSliceToString(m.exe[:]) }
+
+// idWhy explains an errno of setresuid, setresgid and setgroups.
+func idWhy(errno syscall.Errno) string {
+	if errno == unix.EINVAL {
+		return "the user namespace has no such id: see /proc/self/uid_map and gid_map; /etc/subuid and /etc/subgid grant an ordinary user more"
+	}
+	return ""
+}
 
 // execWhy explains an errno of execve, given that the file was found before.
 func execWhy(errno syscall.Errno) string {

@@ -1,6 +1,7 @@
 package nsmount
 
 import (
+	"errors"
 	"fmt"
 	"path"
 	"slices"
@@ -111,7 +112,11 @@ func (b *builder) needLayers(rootSrc int) ([]layered, error) {
 		src := rootSrc
 		if i > 0 {
 			var err error
-			if src, err = b.openSource(i); err != nil {
+			if src, err = b.openSource(i); s.Optional && errors.Is(err, unix.ENOENT) {
+				b.report("%s: %s is gone", s.Origin, s.Source)
+				continue
+			}
+			if err != nil {
 				return list, b.fail(s, err)
 			}
 		}
@@ -219,7 +224,14 @@ func (b *builder) overlay(scratch int, l layered) (int, error) {
 		}
 		defer unix.Close(layers.Upper)
 		defer unix.Close(layers.Work)
-		if err := overlayfs.CopyRootAttr(layers.Upper, l.src); err != nil {
+		err := overlayfs.CopyRootAttr(layers.Upper, l.src)
+		if errors.Is(err, overlayfs.ErrOwner) && inUserNamespace() {
+			if err = nil; !b.saidOwner {
+				b.saidOwner = true
+				b.report("%s: %s: its owner has no id in the user namespace: the writable layer over it is of whoever boots, and a file of that owner can be removed in it, but not changed; nor in other such layers", l.step.Origin, l.step.Source)
+			}
+		}
+		if err != nil {
 			return -1, err
 		}
 	}

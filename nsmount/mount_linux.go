@@ -3,6 +3,7 @@ package nsmount
 import (
 	"errors"
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 
@@ -24,11 +25,18 @@ func (b *builder) bind(i int, s *Step) error {
 		}
 		return b.attachSubmounts(i, keep)
 	}
+	if s.Optional && s.Overlay != nil {
+		return nil // there was nothing to lay over
+	}
 	if len(s.Stubs) > 0 || b.isDetached(i) {
 		return b.bindOpened(i, s)
 	}
 	tree, err := b.k.openTree(unix.AT_FDCWD, s.Source, cloneFlags(s.Recursive))
 	if err != nil {
+		if s.Optional && errors.Is(err, unix.ENOENT) {
+			b.report("%s: %s is gone", s.Origin, s.Source)
+			return nil
+		}
 		if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.EPERM) {
 			return explainClone(err)
 		}
@@ -172,6 +180,19 @@ func (b *builder) stub(s *Step) error {
 		return err
 	}
 	b.report("%s: %s is not made: %v", s.Origin, s.Target, err)
+	return nil
+}
+
+// link makes a symbolic link.
+func (b *builder) link(s *Step) error {
+	dir, err := b.tree.Root.Open(path.Dir(s.Target), unix.O_PATH|unix.O_DIRECTORY, true)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(dir)
+	if err := b.k.symlink(s.Source, dir, path.Base(s.Target)); err != nil {
+		return fmt.Errorf("symlink: %w", err)
+	}
 	return nil
 }
 

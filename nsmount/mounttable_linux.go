@@ -63,6 +63,10 @@ func readKernelFile(path string) ([]byte, error) {
 	}
 }
 
+// InUserNamespace reports whether the calling process is in a user namespace of
+// somebody's making.
+func InUserNamespace() bool { return inUserNamespace() }
+
 // inUserNamespace reports whether the calling process's user namespace is not
 // the initial one, as far as its map tells.
 func inUserNamespace() bool {

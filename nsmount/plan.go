@@ -16,7 +16,7 @@ type Op string
 
 // The operations of a plan.
 const (
-	OpRoot     Op = "root"     // the container's root: a bind, or one overlay
+	OpRoot     Op = "root"     // the container's root: a bind, one overlay, or, of Type tmpfs, an empty one
 	OpBind     Op = "bind"     // a bind of a host directory or file
 	OpMount    Op = "mount"    // a new instance of a file system
 	OpShared   Op = "shared"   // a mount that the containers of a pod share (section 6)
@@ -25,6 +25,7 @@ const (
 	OpCgroup   Op = "cgroup"   // the process's own cgroups
 	OpTmp      Op = "tmp"      // a tmpfs on /tmp, if section 3 lets it be covered
 	OpStub     Op = "stub"     // only the mount point of a mount that is skipped (C6)
+	OpLink     Op = "link"     // a symbolic link; Source is its text
 	OpDevice   Op = "device"   // one of linux.devices
 	OpMask     Op = "mask"     // one of linux.maskedPaths
 	OpReadonly Op = "readonly" // one of linux.readonlyPaths
@@ -53,6 +54,8 @@ type Step struct {
 	Overlay *Overlay `json:"overlay,omitempty"` // a writable layer over the tree (C11, C12)
 	Stubs   []string `json:"stubs,omitempty"`   // mount points needed inside, relative to Target (S2)
 	NoLinks bool     `json:"noLinks,omitzero"`  // a symlink in Target is an error (P1)
+
+	Optional bool `json:"optional,omitzero"` // a bind whose source is gone by then is left out
 
 	CopyUp bool `json:"copyUp,omitzero"` // a tmpfs starts with what the directory under it holds
 
@@ -195,7 +198,7 @@ func ParsePlan(data []byte) (*Plan, error) {
 // check refuses a recorded step that Compile would never have written: a
 // recorded plan is input like any other.
 func (s *Step) check(i int) error {
-	known := []Op{OpRoot, OpBind, OpMount, OpShared, OpDev, OpNodes, OpCgroup, OpTmp, OpStub, OpDevice, OpMask, OpReadonly, OpSeal, OpConsole}
+	known := []Op{OpRoot, OpBind, OpMount, OpShared, OpDev, OpNodes, OpCgroup, OpTmp, OpStub, OpLink, OpDevice, OpMask, OpReadonly, OpSeal, OpConsole}
 	switch {
 	case !slices.Contains(known, s.Op):
 		return fmt.Errorf("unknown op %q", s.Op)

@@ -13,6 +13,9 @@ import (
 // real tree, or one overlay of it (S1, C11).
 func (b *builder) root() error {
 	s := b.plan.Root()
+	if s.Type == "tmpfs" {
+		return b.emptyRoot(s)
+	}
 	src, err := b.openSource(0)
 	if err != nil {
 		return err
@@ -56,6 +59,36 @@ func (b *builder) root() error {
 	}
 	b.enter("/", p)
 	return b.join(s, p)
+}
+
+// emptyRoot mounts a fresh tmpfs as the root: for a tree that is put together
+// from parts of the host.
+func (b *builder) emptyRoot(s *Step) error {
+	target := b.opts.Target
+	if target == "" {
+		target = "/"
+	}
+	var err error
+	if b.tree.target, err = unix.Open(target, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0); err != nil {
+		return fmt.Errorf("target %s: %w", target, err)
+	}
+	if err := b.prepare(b.tree.target); err != nil {
+		return err
+	}
+	a, err := parseAttrs(s.Flags)
+	if err != nil {
+		return err
+	}
+	tree, err := b.k.newFS("tmpfs", "tmpfs", s.Data, a.set|a.recSet)
+	if err != nil {
+		return fmt.Errorf("mount tmpfs: %w", err)
+	}
+	if err := b.attachRoot(tree); err != nil {
+		unix.Close(tree)
+		return err
+	}
+	b.enter("/", &place{})
+	return nil
 }
 
 func (b *builder) attachRoot(tree int) error {

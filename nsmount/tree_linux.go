@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path"
+	"strconv"
 
 	"github.com/nsboot/nsboot/internal/stubs"
 	"github.com/nsboot/nsboot/pathres"
@@ -75,14 +76,29 @@ func (t *Tree) leave() {
 }
 
 // DefaultStateDir is where the journals of mount points are kept: for root
-// /run/nsboot/stubs, else below XDG_RUNTIME_DIR. Root of a user namespace is an
-// ordinary user, unless it calls itself root, as runc has it.
+// /run/nsboot/stubs, else below XDG_RUNTIME_DIR, or what it is by default, or,
+// where nobody has made that, below XDG_STATE_HOME. Root of a user namespace with
+// an XDG_RUNTIME_DIR is an ordinary user, unless it calls itself root, as runc has
+// it.
 func DefaultStateDir() string {
+	const below = "nsboot/stubs"
 	dir := os.Getenv("XDG_RUNTIME_DIR")
-	if dir != "" && (os.Geteuid() != 0 || os.Getenv("USER") != "root" && inUserNamespace()) {
-		return path.Join(dir, "nsboot", "stubs")
+	if os.Geteuid() == 0 && (dir == "" || os.Getenv("USER") == "root" || !inUserNamespace()) {
+		return "/run/" + below
 	}
-	return "/run/nsboot/stubs"
+	if dir != "" {
+		return path.Join(dir, below)
+	}
+	if dir := "/run/user/" + strconv.Itoa(os.Geteuid()); unix.Access(dir, unix.W_OK) == nil {
+		return path.Join(dir, below)
+	}
+	if dir := os.Getenv("XDG_STATE_HOME"); dir != "" {
+		return path.Join(dir, below)
+	}
+	if dir := os.Getenv("HOME"); dir != "" {
+		return path.Join(dir, ".local/state", below)
+	}
+	return "/run/" + below
 }
 
 // gone are the answers of umount2 for what is not mounted any more (K5).

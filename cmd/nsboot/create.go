@@ -44,8 +44,12 @@ func createCommand(a *app, args []string) (int, error) {
 		return 0, &usageError{msg: "--no-pivot: this build switches the root by pivot_root only"}
 	}
 	a.log.holdWarnings()
+	a.log.holdUnlessRoot()
 	b, err := a.loadBundle(f.bundle)
 	if err != nil {
+		return 0, err
+	}
+	if err := a.asRoot("create", b.spec); err != nil {
 		return 0, err
 	}
 	return 0, a.create(id, b, &f.runFlags)
@@ -53,9 +57,6 @@ func createCommand(a *app, args []string) (int, error) {
 
 // create makes a container whose process waits for start.
 func (a *app) create(id string, b *bundle, f *runFlags) error {
-	if err := needRoot("create"); err != nil {
-		return err
-	}
 	sandbox, err := a.joinPod(b)
 	if err != nil {
 		return err

@@ -21,6 +21,9 @@ func deleteCommand(a *app, args []string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	if err := a.asRootOf(id); err != nil {
+		return 0, err
+	}
 	if force {
 		cgroup.Sweep(a.global.cgroupsDir()) // what killed runs have left
 	}

@@ -22,7 +22,7 @@ func doCommand(a *app, args []string) (int, error) {
 	if err := noArguments(fs, "the command goes after --: nsboot do -- "+strings.Join(fs.Args(), " ")); err != nil {
 		return 0, err
 	}
-	if err := needRoot("do"); err != nil {
+	if err := a.asRoot("do", nil); err != nil {
 		return 0, err
 	}
 	plan, err := hostPlan(rw)
@@ -56,6 +56,9 @@ func hostPlan(rw []string) (*nsmount.Plan, error) {
 	disks, err := diskNodes("/dev")
 	if err != nil {
 		return nil, err
+	}
+	if nsmount.InUserNamespace() {
+		return patchwork(mounts, rw, disks, listDir)
 	}
 	return throwawayPlan(mounts, rw, disks)
 }

@@ -50,6 +50,9 @@ func execCommand(a *app, args []string) (int, error) {
 	if err := checkID(id); err != nil {
 		return 0, err
 	}
+	if err := a.asRootOf(id); err != nil {
+		return 0, err
+	}
 	return a.exec(id, cmd, &f)
 }
 

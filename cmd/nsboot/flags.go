@@ -42,7 +42,7 @@ func (g *globals) flags() *pflag.FlagSet {
 	fs.StringArrayVar(&g.ignore, "ignore", nil, "accept a field of config.json that this build does not honour; may be repeated")
 	fs.StringVar(&g.log, "log", "", "write messages to FILE; errors go to standard error as well")
 	fs.StringVar(&g.logFormat, "log-format", "text", "text or json")
-	fs.StringVar(&g.rootless, "rootless", "auto", "auto or false: this build makes no user namespace")
+	fs.StringVar(&g.rootless, "rootless", "auto", "auto: an ordinary user is root of a user namespace; false: never")
 	fs.StringVar(&g.cgroups, "cgroup-manager", "auto", "auto: a cgroup where config.json asks for one; cgroupfs: always; disabled: never; systemd: refused where one is asked for")
 	fs.BoolVar(&g.systemd, "systemd-cgroup", false, "like --cgroup-manager systemd")
 	fs.BoolVar(&g.debug, "debug", false, "say what was fallen back to and found out")
@@ -90,11 +90,9 @@ func (g *globals) parse(name string, args []string) ([]string, error) {
 // checkEngine judges what engines say of how they run a runtime.
 func (g *globals) checkEngine() error {
 	switch g.rootless {
-	case "auto", "false":
-	case "true":
-		return &usageError{msg: "--rootless=true: this build makes no user namespace", hint: "start it as root of one: unshare --user --map-root-user"}
+	case "auto", "true", "false":
 	default:
-		return &usageError{msg: "--rootless=" + g.rootless, hint: "auto or false"}
+		return &usageError{msg: "--rootless=" + g.rootless, hint: "auto, true or false"}
 	}
 	if !slices.Contains([]string{"auto", "cgroupfs", "disabled", "systemd"}, g.cgroups) {
 		return &usageError{msg: "--cgroup-manager=" + g.cgroups, hint: "one of auto, cgroupfs, disabled, systemd"}

@@ -107,7 +107,7 @@ descriptors 0, 1 and 2, and no other.
 
 This is a safety net, not a sandbox: a command run as root that goes for the
 disk on purpose, by mounting it or through /proc/1/root, still gets there.
-`, `  sudo nsboot do
+`, `  nsboot do
   sudo nsboot do -- sh -c 'apt-get -y remove python3; python3 --version'
   sudo nsboot do --rw ~/out -- sh -c 'make install && cp result ~/out'
 `

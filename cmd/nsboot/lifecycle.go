@@ -46,6 +46,9 @@ func startCommand(a *app, args []string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	if err := a.asRootOf(id); err != nil {
+		return 0, err
+	}
 	return 0, a.start(id)
 }
 
@@ -148,6 +151,9 @@ func killCommand(a *app, args []string) (int, error) {
 		if sig, err = parseSignal(fs.Arg(1)); err != nil {
 			return 0, err
 		}
+	}
+	if err := a.asRootOf(fs.Arg(0)); err != nil {
+		return 0, err
 	}
 	return 0, a.kill(fs.Arg(0), sig, all)
 }

@@ -53,6 +53,9 @@ func psCommand(a *app, args []string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	if err := a.asRootOf(id); err != nil {
+		return 0, err
+	}
 	state, err := a.global.store().Read(id)
 	if err != nil {
 		return 0, err

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -67,6 +68,10 @@ func realMain(args []string) int {
 	}
 	code, err := a.dispatch(args[0], args[1:])
 	a.log.close()
+	var elsewhere *errElsewhere
+	if errors.As(err, &elsewhere) {
+		return elsewhere.code
+	}
 	if err != nil {
 		return a.fail(err)
 	}

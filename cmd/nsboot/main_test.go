@@ -179,12 +179,13 @@ func TestStranger(t *testing.T) {
 	}
 }
 
-// Whoever forgets root is told so.
+// Whoever wants no user namespace, or a mount that others see, and forgets root is
+// told so.
 func TestStrangerWithoutRoot(t *testing.T) {
 	asRoot(t)
 	bundle := makeBundle(t, true)
 	for _, line := range []string{"run", "mount .", "umount .", "do -- true"} {
-		cmd := exec.Command(nsboot, strings.Fields(line)...)
+		cmd := exec.Command(nsboot, append([]string{"--rootless=false"}, strings.Fields(line)...)...)
 		cmd.Dir = "/"
 		if strings.HasPrefix(line, "run") || strings.HasPrefix(line, "mount") {
 			cmd.Args = append(cmd.Args, "--bundle", bundle)

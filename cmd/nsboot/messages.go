@@ -93,6 +93,10 @@ func (l *logger) holdWarnings() {
 	}
 }
 
+// holdUnlessRoot is for commands that an ordinary user has run once more, as root
+// of a user namespace, which then says all that there is to say.
+func (l *logger) holdUnlessRoot() { l.hold = l.hold || os.Geteuid() != 0 }
+
 func (l *logger) open(g *globals) error {
 	l.debug = g.debug
 	switch g.logFormat {

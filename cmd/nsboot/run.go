@@ -61,12 +61,16 @@ func runCommand(a *app, args []string) (int, error) {
 	if f.detach {
 		a.log.holdWarnings()
 	}
+	a.log.holdUnlessRoot()
 	b, err := a.loadBundle(f.bundle)
 	if err != nil {
 		return 0, err
 	}
 	if hasCmd && b.spec.Process != nil {
 		b.spec.Process.Args = cmd
+	}
+	if err := a.asRoot("run", b.spec); err != nil {
+		return 0, err
 	}
 	if f.detach {
 		return 0, a.detach(fs.Arg(0), b, &f)
@@ -294,9 +298,6 @@ func (a *app) warnOf(p *nsmount.Process, profile string) {
 func (a *app) boot(b *bundle, f *runFlags) (int, error) {
 	p, err := a.prepare(b, f)
 	if err != nil {
-		return 0, err
-	}
-	if err := needRoot("run"); err != nil {
 		return 0, err
 	}
 	if sandbox := p.plan.Sandbox(); sandbox != "" {

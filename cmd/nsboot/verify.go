@@ -22,6 +22,9 @@ func verifyCommand(a *app, args []string) (int, error) {
 	if format != "text" && format != "json" {
 		return 0, &usageError{msg: "--format=" + format, hint: "text or json"}
 	}
+	if err := a.asRootOf(id); err != nil {
+		return 0, err
+	}
 	findings, err := a.verify(id)
 	if err != nil {
 		return 0, err

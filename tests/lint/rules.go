@@ -54,6 +54,7 @@ func rules() []rule {
 		{dir: "internal/stubs", own: []string{"pathres"}, others: []string{xsys}},
 		{dir: "internal/container", own: []string{"internal/stubs"}, others: []string{xsys}},
 		{dir: "internal/cgroup", others: []string{xsys, spec, cgroups, userns}},
+		{dir: "internal/userns", others: []string{xsys}},
 		{dir: "internal/rlimit", others: []string{xsys}},
 		{dir: "internal/stack"},
 		{dir: "internal/viewdiff", own: []string{"internal/fsview"}},
