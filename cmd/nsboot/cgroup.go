@@ -92,7 +92,7 @@ func (p *prepared) use(g *cgroup.Group) {
 // cgroupsDir is where the cgroups of runs in the foreground are journalled.
 func (g *globals) cgroupsDir() string { return filepath.Join(g.store().Root, "cgroups") }
 
-// foreground makes the cgroup of a run that records no container. end ends what
+// foreground makes the cgroup of a run in the foreground. end ends what
 // is left in it and removes it.
 func (a *app) foreground(g *cgroup.Group) (end func() error, err error) {
 	if g == nil {

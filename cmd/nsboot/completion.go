@@ -147,7 +147,7 @@ _nsboot() {
     run) _arguments '(-b --bundle)'{-b,--bundle=}'[directory of the bundle]:bundle:_files -/' \
         '--plan=[replay a recorded plan]:file:_files' '--source-fds=[descriptors]:list:' \
         '--preserve-fds=[how many stay open]:number:' '(-d --detach)'{-d,--detach}'[leave it running]' \
-        '--pid-file=[write the pid]:file:_files' '--console-socket=[hand the terminal over]:socket:_files' '--keep[accepted]' '--help[print the help]' '1:ID:' '*::command:_normal' ;;
+        '--pid-file=[write the pid]:file:_files' '--console-socket=[hand the terminal over]:socket:_files' '--keep[keep the record]' '--help[print the help]' '1:ID:' '*::command:_normal' ;;
     create) _arguments '(-b --bundle)'{-b,--bundle=}'[directory of the bundle]:bundle:_files -/' \
         '--plan=[replay a recorded plan]:file:_files' '--source-fds=[descriptors]:list:' \
         '--preserve-fds=[how many stay open]:number:' '--pid-file=[write the pid]:file:_files' \
@@ -220,7 +220,7 @@ complete -c nsboot -n '__fish_seen_subcommand_from do' -l rw -r -F -d 'let write
 complete -c nsboot -n '__fish_seen_subcommand_from mount umount' -x -a '(__fish_complete_directories)'
 complete -c nsboot -n '__fish_seen_subcommand_from spec' -l rootfs -x -a '(__fish_complete_directories)' -d 'root file system'
 complete -c nsboot -n '__fish_seen_subcommand_from run exec' -s d -l detach -d 'leave it running'
-complete -c nsboot -n '__fish_seen_subcommand_from run' -l keep -d 'accepted'
+complete -c nsboot -n '__fish_seen_subcommand_from run' -l keep -d 'keep the record'
 complete -c nsboot -n '__fish_seen_subcommand_from run create exec' -l pid-file -r -F -d 'write the pid'
 complete -c nsboot -n '__fish_seen_subcommand_from run create exec' -l console-socket -r -F -d 'hand the terminal over'
 complete -c nsboot -n '__fish_seen_subcommand_from create' -l no-new-keyring -d 'accepted'

@@ -10,7 +10,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/nsboot/nsboot/internal/cgroup"
 	"github.com/nsboot/nsboot/internal/container"
 	"github.com/nsboot/nsboot/nsmount"
 	"github.com/nsboot/nsboot/pathres"
@@ -76,11 +75,7 @@ func (a *app) create(id string, b *bundle, f *runFlags) error {
 	if err != nil {
 		return err
 	}
-	process, err := json.Marshal(p.process)
-	var g *cgroup.Group
-	if err == nil {
-		g, err = a.newCgroup(b, id)
-	}
+	g, err := a.newCgroup(b, id)
 	if err != nil {
 		c.Remove()
 		return err
@@ -88,10 +83,10 @@ func (a *app) create(id string, b *bundle, f *runFlags) error {
 	h := a.newHooks(b, id, p.plan.Profile)
 	p.opts.Moments = h.moments()
 	p.use(g)
-	c.State = container.State{
-		Version: b.spec.Version, ID: id, Bundle: b.dir, Profile: p.plan.Profile, Created: time.Now().UTC(),
-		Executable: p.process.Args[0], Process: process, Annotations: b.spec.Annotations,
-		Hooks: h.record(), Stubs: p.places(), Sandbox: p.plan.Sandbox(), Cgroups: p.opts.Cgroups, SourceFDs: f.sourceFDs != "",
+	if err := describe(c, b, p, h, f); err != nil {
+		err = errors.Join(err, dropCgroup(&c.State))
+		c.Remove()
+		return err
 	}
 	if err := a.createProcess(c, p, f.pidFile); err != nil {
 		err = errors.Join(sayNotFound(err), dropCgroup(&c.State))
@@ -100,6 +95,33 @@ func (a *app) create(id string, b *bundle, f *runFlags) error {
 	}
 	c.Close()
 	return nil
+}
+
+// describe fills in what is known of a container before it has a process.
+func describe(c *container.Container, b *bundle, p *prepared, h *hooks, f *runFlags) error {
+	process, err := json.Marshal(p.process)
+	if err != nil {
+		return err
+	}
+	c.State = container.State{
+		Version: b.spec.Version, ID: c.ID, Bundle: b.dir, Profile: p.plan.Profile, Created: time.Now().UTC(),
+		Executable: p.process.Args[0], Process: process, Annotations: b.spec.Annotations,
+		Hooks: h.record(), Stubs: p.places(), Sandbox: p.plan.Sandbox(), Cgroups: p.opts.Cgroups, SourceFDs: f.sourceFDs != "",
+	}
+	return nil
+}
+
+// save records a container as it is described, with its plan: ahead of what
+// happens, so that whatever a SIGKILL leaves is found by delete.
+func save(c *container.Container, p *prepared) error {
+	plan, err := json.MarshalIndent(p.plan, "", "  ")
+	if err == nil {
+		err = c.SavePlan(plan)
+	}
+	if err == nil {
+		err = c.Save()
+	}
+	return err
 }
 
 // sayNotFound adds the words that clients look for in what a runtime says.

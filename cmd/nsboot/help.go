@@ -82,11 +82,15 @@ started or is not there, 128+N a process ended by signal N.
 With process.terminal it has a terminal of its own, and nsboot copies between
 that and its own descriptors, which need be no terminal.
 
+With an ID the container is there for the other commands while it runs, and with
+--keep, as a stopped one, until nsboot delete. Without an ID nothing is recorded.
+
 With --detach it is nsboot create and nsboot start in one: the process goes on
 when nsboot ends, and the container stays until nsboot delete.
 `, `  sudo nsboot run
   sudo nsboot run --bundle /srv/web -- /bin/sh -c 'ls /'
   nsboot plan --format json > web.plan && sudo nsboot run --plan web.plan
+  sudo nsboot run web                    and elsewhere: sudo nsboot exec web sh
   sudo nsboot run --detach --bundle /srv/web web
 `
 	case "plan":

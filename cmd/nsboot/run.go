@@ -37,9 +37,9 @@ func runCommand(a *app, args []string) (int, error) {
 	fs.StringVar(&f.sourceFDs, "source-fds", "", "descriptors of the root and of each bind, in config.json's order: 3,4,5")
 	fs.IntVar(&f.preserve, "preserve-fds", 0, "keep that many descriptors from 3 on open in the process")
 	fs.BoolVarP(&f.detach, "detach", "d", false, "create the container ID, start it and leave it: nsboot delete ends it")
-	fs.StringVar(&f.pidFile, "pid-file", "", "with --detach: write the process's pid to FILE")
+	fs.StringVar(&f.pidFile, "pid-file", "", "with an ID: write the process's pid to FILE")
 	fs.StringVar(&f.console, "console-socket", "", "with --detach: hand the process's terminal over at the AF_UNIX socket S")
-	fs.BoolVar(&f.keep, "keep", false, "with --detach: accepted, the container always stays until it is deleted")
+	fs.BoolVar(&f.keep, "keep", false, "keep the record of the container ID when its process has ended, until nsboot delete")
 	if help, err := a.parseCommand(fs, args); help || err != nil {
 		return 0, err
 	}
@@ -78,19 +78,19 @@ func runCommand(a *app, args []string) (int, error) {
 	return a.boot(b, &f)
 }
 
-// checkDetach refuses what makes sense for a container that outlives the command
-// alone: a foreground run records none.
+// checkDetach refuses what makes sense only for a container that has a name, or
+// that outlives the command.
 func (f *runFlags) checkDetach(hasID bool) error {
 	const hint = "nsboot run --detach ID leaves a container behind"
 	switch {
 	case f.detach && !hasID:
 		return &usageError{msg: "run --detach: no ID: the container could not be named afterwards", hint: "nsboot run --detach web"}
-	case !f.detach && f.keep:
-		return &usageError{msg: "--keep: a run in the foreground keeps nothing", hint: hint}
+	case !hasID && f.keep:
+		return &usageError{msg: "--keep: no ID: the container could not be named afterwards", hint: "nsboot run --keep web"}
 	case !f.detach && f.console != "":
 		return &usageError{msg: "--console-socket: a run in the foreground uses the terminal that it was started on", hint: hint}
-	case !f.detach && f.pidFile != "":
-		return &usageError{msg: "--pid-file: a run in the foreground ends with its process", hint: hint}
+	case !hasID && f.pidFile != "":
+		return &usageError{msg: "--pid-file: no ID: a run without one ends with its process", hint: "nsboot run --pid-file FILE web"}
 	}
 	return nil
 }
@@ -301,7 +301,7 @@ func (a *app) boot(b *bundle, f *runFlags) (int, error) {
 		return 0, err
 	}
 	if sandbox := p.plan.Sandbox(); sandbox != "" {
-		return 0, hinted(fmt.Errorf("the container belongs to the pod of %s: a run in the foreground records none (K4)", sandbox), "nsboot run --detach ID, or create and start")
+		return 0, hinted(fmt.Errorf("the container belongs to the pod of %s: a run in the foreground does not take it away from there again (K4)", sandbox), "nsboot run --detach ID, or create and start")
 	}
 	id := f.id
 	if id == "" {
@@ -321,10 +321,17 @@ func (a *app) boot(b *bundle, f *runFlags) (int, error) {
 	if h != nil {
 		h.cgroups = p.opts.Cgroups
 	}
+	r, err := a.recordRun(b, p, h, f)
+	if err != nil {
+		return 0, errors.Join(err, end())
+	}
 	code, err := nsmount.Boot(p.plan, p.process, p.opts)
 	err = errors.Join(err, end())
-	h.poststop()
-	return code, err
+	over, rerr := r.end(err != nil)
+	if over {
+		h.poststop()
+	}
+	return code, errors.Join(err, rerr)
 }
 
 func parseFDs(list string) ([]int, error) {

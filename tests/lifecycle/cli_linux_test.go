@@ -26,10 +26,8 @@ func TestRunDetach(t *testing.T) {
 		l.bad(125, []string{"web", "already exists"}, "run", "-d", "web")
 		l.good("delete", "--force", "web")
 		l.bad(125, []string{"no ID"}, "run", "--detach")
-		l.bad(125, []string{"--keep", "foreground"}, "run", "--keep", "web")
-		l.bad(125, []string{"--pid-file", "foreground"}, "run", "--pid-file", file, "web")
-		l.sh("exit 3")
-		l.bad(3, nil, "run", "web") // in the foreground nothing is recorded
+		l.bad(125, []string{"--keep", "no ID"}, "run", "--keep")
+		l.bad(125, []string{"--pid-file", "no ID"}, "run", "--pid-file", file)
 		l.clean()
 	})
 }
