@@ -17,6 +17,7 @@ const (
 	cgroups   = "github.com/opencontainers/cgroups"
 	userns    = "github.com/moby/sys/userns"
 	console   = "github.com/containerd/console"
+	netBPF    = "golang.org/x/net/bpf"
 )
 
 // A rule says what the packages below one directory may import besides the standard library.
@@ -40,7 +41,7 @@ func rules() []rule {
 		},
 		{
 			dir:    "nsmount",
-			own:    []string{"overlayfs", "tmpdetect", "pathres", "internal/stubs", "internal/rlimit", "internal/terminal"},
+			own:    []string{"overlayfs", "tmpdetect", "pathres", "internal/stubs", "internal/rlimit", "internal/terminal", "internal/seccomp"},
 			others: []string{xsys, spec, mountinfo},
 			limits: map[string]func(string) bool{
 				spec:      compileSide,
@@ -50,7 +51,8 @@ func rules() []rule {
 		{dir: "overlayfs", own: []string{"pathres"}, others: []string{xsys}},
 		{dir: "tmpdetect", own: []string{"pathres"}, others: []string{xsys}},
 		{dir: "pathres", others: []string{xsys}},
-		{dir: "internal/config", others: []string{xsys, spec}},
+		{dir: "internal/config", own: []string{"internal/seccomp"}, others: []string{xsys, spec}},
+		{dir: "internal/seccomp", others: []string{netBPF, spec}},
 		{dir: "internal/stubs", own: []string{"pathres"}, others: []string{xsys}},
 		{dir: "internal/container", own: []string{"internal/stubs"}, others: []string{xsys}},
 		{dir: "internal/cgroup", others: []string{xsys, spec, cgroups, userns}},
