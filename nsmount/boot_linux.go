@@ -35,6 +35,11 @@ type BootOptions struct {
 	// Pod, if not nil, makes the container a child of a pod.
 	Pod *Pod
 
+	// Listener is given the listener of the process's seccomp filter, if it has
+	// one, and closed when it returns. It is called in the caller's own
+	// namespaces; its error ends the boot.
+	Listener func(pid, fd int) error
+
 	hold *HoldOptions // of Create
 }
 
@@ -82,6 +87,9 @@ func newBooter(plan *Plan, p *Process, o BootOptions) (*booter, error) {
 	}
 	l, err := newLauncher(p, o.PreserveFDs)
 	if err != nil {
+		return nil, err
+	}
+	if err := l.setFilter(o.Listener); err != nil {
 		return nil, err
 	}
 	l.s.ownSession = !o.SameSession
@@ -306,7 +314,7 @@ func (b *booter) build() error {
 // no pid namespace of its own: something is left to do, or it must have a session
 // of its own, which nsboot, often the leader of its process group, cannot make.
 func (b *booter) needsParent() bool {
-	return b.tree.HasStubs() || b.opts.hold != nil || b.opts.Moments != nil || b.process.Terminal ||
+	return b.tree.HasStubs() || b.opts.hold != nil || b.opts.Moments != nil || b.process.Terminal || b.launcher.s.filter.listener ||
 		!b.opts.SameSession && controllingTerminal()
 }
 

@@ -42,6 +42,9 @@ type ExecOptions struct {
 	// BootOptions. A detached process with a terminal needs it.
 	ConsoleSocket string
 
+	// Listener is that of BootOptions.
+	Listener func(pid, fd int) error
+
 	// Detached, if not nil, is told the new process's pid once it has been
 	// executed; Exec then returns at once and the process outlives the caller.
 	Detached func(pid int) error
@@ -72,6 +75,9 @@ func Exec(t Target, p *Process, o ExecOptions) (code int, err error) {
 	}
 	if p.Terminal && o.Detached != nil && o.ConsoleSocket == "" {
 		return 0, errNoSocket
+	}
+	if err := l.setFilter(o.Listener); err != nil {
+		return 0, err
 	}
 	l.s.detached, l.s.stdin = o.Detached != nil, uintptr(o.Stdin)
 	if l.terminal, err = newTerminal(p, o.ConsoleSocket); err != nil {

@@ -49,7 +49,8 @@ type launcher struct {
 	reaped  bool
 	status  unix.WaitStatus
 
-	terminal *ownTerminal // what process.terminal asks for, nil if it does not
+	terminal *ownTerminal            // what process.terminal asks for, nil if it does not
+	listener func(pid, fd int) error // of the filter, if it has one
 
 	goW, statusR  int
 	childEnds     []int // the child's ends, closed here once it has a table of its own

@@ -67,6 +67,16 @@ func (l *launcher) launchError(r record) error {
 		}
 	case stageNoNewPrivs:
 		e.Stage = "set process.noNewPrivileges"
+	case stageSeccomp:
+		e.Stage, e.why = "load linux.seccomp", filterWhy(e.Err)
+		switch r.arg {
+		case 1:
+			e.Stage, e.why = "load linux.seccomp: have CAP_SYS_ADMIN again", ""
+		case 2:
+			e.Stage, e.why = "load linux.seccomp: ignore SIGURG", ""
+		}
+	case stageListener:
+		e.Stage = "hand linux.seccomp's listener over"
 	case stageDeathSignal:
 		e.Stage = "follow the parent's death"
 	case stageJoin:

@@ -13,7 +13,8 @@ import (
 //
 // The order: what needs privileges comes before they go (descriptors, current
 // directory, limits, bounding set), then the user, then the capabilities that
-// the change of user has not taken away, then what a change of credentials
+// the change of user has not taken away, with the seccomp filter just before if
+// it needs one of nsboot's and last of all if it does not, then what a change of credentials
 // would have reset (the death signal), and signals last, so that until then a
 // Ctrl-C waits and afterwards it finds what it would find in a plain command.
 //
@@ -78,11 +79,17 @@ func becomePayload(s *script, child bool) {
 	if r.fails(stageSetresuid, 0, syscallErrno(unix.SYS_SETRESUID, s.uid, s.uid, s.uid, 0)) {
 		return
 	}
-	if setCapabilities(s); r.errno != 0 {
+	if setCapabilities(s, child); r.errno != 0 {
 		return
 	}
 	if s.noNewPrivs && r.fails(stageNoNewPrivs, 0, syscallErrno(unix.SYS_PRCTL, unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0)) {
 		return
+	}
+	if s.filter.listener && !s.filter.early {
+		// Its nsboot must be there to take the listener: not that of start.
+		if loadFilter(s, child); r.errno != 0 {
+			return
+		}
 	}
 	switch {
 	case s.hold:
@@ -100,6 +107,11 @@ func becomePayload(s *script, child bool) {
 			return
 		}
 		runtimeAfterForkInChild()
+	}
+	if s.filter.set && !s.filter.early && !s.filter.listener {
+		if loadFilter(s, child); r.errno != 0 {
+			return
+		}
 	}
 	r.fails(stageExec, 0, syscallErrno(unix.SYS_EXECVE, uintptr(unsafe.Pointer(&s.msg.exe)), uintptr(unsafe.Pointer(s.argv)), uintptr(unsafe.Pointer(s.envv)), 0))
 }
@@ -171,10 +183,15 @@ func enterCwd(s *script) {
 //go:noinline
 //go:norace
 //go:nosplit
-func setCapabilities(s *script) {
+func setCapabilities(s *script, child bool) {
 	r := &s.record
 	if r.fails(stageAmbient, -1, syscallErrno(unix.SYS_PRCTL, unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_CLEAR_ALL, 0, 0)) {
 		return
+	}
+	if s.filter.early {
+		if loadFilter(s, child); r.errno != 0 {
+			return
+		}
 	}
 	if r.fails(stageCapset, 0, syscallErrno(unix.SYS_CAPSET, uintptr(unsafe.Pointer(&s.capHeader)), uintptr(unsafe.Pointer(&s.capData)), 0, 0)) {
 		return
@@ -207,7 +224,7 @@ func syscallErrno(trap, a1, a2, a3, a4 uintptr) syscall.Errno {
 
 // closeAllButHold closes what exec would close, now: a held process may wait
 // for days, and must keep none of nsboot's descriptors (a host directory, the
-// lock of a journal) for as long. Its own three move to the lowest free places.
+// lock of a journal) for as long. Its own move to the lowest free places.
 //
 //go:noinline
 //go:norace
@@ -215,14 +232,21 @@ func syscallErrno(trap, a1, a2, a3, a4 uintptr) syscall.Errno {
 func closeAllButHold(s *script) int32 {
 	r := &s.record
 	keep := 3 + s.preserve
-	for i, fd := range [...]*uintptr{&s.startFD, &s.outcomeFD, &s.statusFD} {
-		// nsboot has put all three far above, so that none is in another's place.
+	n := 3
+	if s.filter.listener {
+		n = 4 // the answer to the listener comes by goFD
+	}
+	for i, fd := range [...]*uintptr{&s.startFD, &s.outcomeFD, &s.statusFD, &s.goFD} {
+		if i == n {
+			break
+		}
+		// nsboot has put all far above, so that none is in another's place.
 		if r.fails(stageHold, 0, syscallErrno(unix.SYS_DUP3, *fd, keep+uintptr(i), unix.O_CLOEXEC, 0)) {
 			return r.errno
 		}
 		*fd = keep + uintptr(i)
 	}
-	r.fails(stageHold, 0, syscallErrno(unix.SYS_CLOSE_RANGE, keep+3, uintptr(^uint32(0)), 0, 0))
+	r.fails(stageHold, 0, syscallErrno(unix.SYS_CLOSE_RANGE, keep+uintptr(n), uintptr(^uint32(0)), 0, 0))
 	return r.errno
 }
 

@@ -36,6 +36,8 @@ type Process struct {
 
 	Sysctls []Sysctl `json:"sysctls,omitempty"` // of the new namespaces
 
+	Seccomp *Seccomp `json:"seccomp,omitempty"` // nil = no filter
+
 	// Warnings are what the kernel could not have granted and was therefore
 	// left out, each with its field of config.json.
 	Warnings []string `json:"warnings,omitempty"`
@@ -116,6 +118,9 @@ func CompileProcess(spec *specs.Spec) (*Process, error) {
 		if p.Sysctls, err = compileSysctls(spec.Linux.Sysctl, p.Namespaces); err != nil {
 			return nil, err
 		}
+		if p.Seccomp, err = compileSeccomp(spec.Linux.Seccomp); err != nil {
+			return nil, err
+		}
 	}
 	if err := p.check(); err != nil {
 		return nil, err
@@ -153,6 +158,9 @@ func (p *Process) check() error {
 	}
 	if a := p.OOMScoreAdj; a != nil && (*a < -1000 || *a > 1000) {
 		return fmt.Errorf("process.oomScoreAdj: %d: must be between -1000 and 1000", *a)
+	}
+	if s := p.Seccomp; s != nil && (len(s.Program) == 0 || len(s.Program)%sizeofSockFilter != 0) {
+		return errors.New("linux.seccomp: the compiled filter is cut short")
 	}
 	return p.checkNamespaces()
 }

@@ -55,6 +55,7 @@ func (s *script) needed() []span {
 		}
 	}
 	add(unsafe.Pointer(s), unsafe.Sizeof(*s))
+	add(unsafe.Pointer(s.filter.prog.Filter), uintptr(s.filter.prog.Len)*sizeofSockFilter)
 	for _, list := range []**byte{s.argv, s.envv} {
 		n := uintptr(0)
 		for ; ; n++ {

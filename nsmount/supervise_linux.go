@@ -90,7 +90,14 @@ func (l *launcher) openPipes() error {
 	if err := unix.Pipe2(p[:], unix.O_CLOEXEC); err != nil {
 		return err
 	}
-	l.goW, l.childEnds, l.s.goFD = p[1], append(l.childEnds, p[0]), uintptr(p[0])
+	l.goW = p[1]
+	if l.s.hold && l.s.filter.listener {
+		var err error
+		if p[0], err = l.raise(p[0]); err != nil {
+			return err
+		}
+	}
+	l.childEnds, l.s.goFD = append(l.childEnds, p[0]), uintptr(p[0])
 	if err := unix.Pipe2(p[:], unix.O_CLOEXEC); err != nil {
 		return err
 	}
@@ -167,6 +174,12 @@ func (l *launcher) release(exe string, cwdFD int) error {
 	l.closeChildEnds()
 	l.terminal.closeSlave()
 	r, err = l.readRecord()
+	if err == nil && r.stage == stageListener && r.errno == 0 {
+		if err := l.handOver(int(r.arg)); err != nil {
+			return err
+		}
+		r, err = l.readRecord()
+	}
 	switch {
 	case errors.Is(err, errExecuted), err == nil && r.stage == stageHeld && r.errno == 0:
 		return nil

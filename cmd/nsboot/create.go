@@ -83,6 +83,7 @@ func (a *app) create(id string, b *bundle, f *runFlags) error {
 	h := a.newHooks(b, id, p.plan.Profile)
 	p.opts.Moments = h.moments()
 	p.use(g)
+	p.opts.Listener = listener(p.process, creating(b, id))
 	if err := describe(c, b, p, h, f); err != nil {
 		err = errors.Join(err, dropCgroup(&c.State))
 		c.Remove()

@@ -76,7 +76,7 @@ func (a *app) exec(id string, cmd []string, f *execFlags) (int, error) {
 		a.log.holdWarnings()
 	}
 	a.warnOf(p, state.Profile)
-	o := nsmount.ExecOptions{PreserveFDs: f.preserve, ConsoleSocket: f.console}
+	o := nsmount.ExecOptions{PreserveFDs: f.preserve, ConsoleSocket: f.console, Listener: listener(p, a.shown(&state))}
 	if o.Forked, err = joiner(state.Cgroups, state.Pid); err != nil {
 		return 0, err
 	}
@@ -99,20 +99,21 @@ func (f *execFlags) compile(state *container.State, cmd []string) (*nsmount.Proc
 		return nil, &usageError{msg: "--pid-file goes with --detach", hint: "nsboot exec --detach --pid-file " + f.pidFile + " ..."}
 	}
 	var p *nsmount.Process
-	var err error
-	if f.process != "" {
-		p, err = readProcess(f.process)
-	} else {
-		err = json.Unmarshal(state.Process, &p)
-		if err == nil && p == nil {
-			err = fmt.Errorf("container %s: its record has no process", state.ID)
-		}
-		if err == nil { // the container's own has its terminal already
-			p.Terminal, p.ConsoleSize = false, nil
-		}
+	err := json.Unmarshal(state.Process, &p)
+	if err == nil && p == nil {
+		err = fmt.Errorf("container %s: its record has no process", state.ID)
 	}
 	if err != nil {
 		return nil, err
+	}
+	if f.process != "" {
+		filter := p.Seccomp // the container's, whatever runs in it
+		if p, err = readProcess(f.process); err != nil {
+			return nil, err
+		}
+		p.Seccomp = filter
+	} else { // the container's own has its terminal already
+		p.Terminal, p.ConsoleSize = false, nil
 	}
 	p.Hostname, p.Namespaces = "", nil // those of the container are joined
 	p.Terminal = p.Terminal || f.tty

@@ -35,7 +35,10 @@ func TestFeatures(t *testing.T) {
 		if c := f.Linux.Cgroup; !*c.V1 || !*c.V2 || *c.Systemd {
 			t.Errorf("cgroups: v1 %v, v2 %v, by systemd %v", *c.V1, *c.V2, *c.Systemd)
 		}
-		for what, enabled := range map[string]*bool{"seccomp": f.Linux.Seccomp.Enabled, "apparmor": f.Linux.Apparmor.Enabled, "selinux": f.Linux.Selinux.Enabled} {
+		if s := f.Linux.Seccomp; s.Enabled == nil || !*s.Enabled || len(s.Actions) != 9 || len(s.Operators) != 7 || len(s.Archs) < 2 || len(s.KnownFlags) != 4 || len(s.SupportedFlags) < 3 {
+			t.Errorf("%s: seccomp: %+v", profile, s)
+		}
+		for what, enabled := range map[string]*bool{"apparmor": f.Linux.Apparmor.Enabled, "selinux": f.Linux.Selinux.Enabled} {
 			if enabled == nil || *enabled {
 				t.Errorf("%s: %s is not said to be missing", profile, what)
 			}

@@ -262,6 +262,7 @@ func (a *app) prepare(b *bundle, f *runFlags) (*prepared, error) {
 		a.log.warning(w.String())
 	}
 	a.warnOf(process, plan.Profile)
+	a.debugSeccomp(process)
 	if err := checkHooks(b.spec.Hooks); err != nil {
 		return nil, err
 	}
@@ -313,6 +314,7 @@ func (a *app) boot(b *bundle, f *runFlags) (int, error) {
 	}
 	h := a.newHooks(b, id, p.plan.Profile)
 	p.opts.Moments = h.moments()
+	p.opts.Listener = listener(p.process, creating(b, id))
 	p.use(g)
 	end, err := a.foreground(g)
 	if err != nil {

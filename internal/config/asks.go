@@ -123,15 +123,3 @@ func asksValue(v reflect.Value) bool {
 	}
 	return !v.IsZero()
 }
-
-// asksSeccomp: a filter that allows every call is none.
-func asksSeccomp(s *specs.LinuxSeccomp) bool {
-	if s == nil {
-		return false
-	}
-	rest := *s
-	if rest.DefaultAction == specs.ActAllow && len(rest.Architectures) == 0 {
-		rest.DefaultAction = ""
-	}
-	return asks(&rest)
-}

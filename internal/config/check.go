@@ -90,7 +90,6 @@ var linuxRefusals = []refusal{
 	{"linux.uidMappings", "makes no user namespaces", func(s *specs.Spec) bool { return len(s.Linux.UIDMappings) > 0 }},
 	{"linux.gidMappings", "makes no user namespaces", func(s *specs.Spec) bool { return len(s.Linux.GIDMappings) > 0 }},
 	{"linux.netDevices", "moves no network devices", func(s *specs.Spec) bool { return len(s.Linux.NetDevices) > 0 }},
-	{"linux.seccomp", "applies no seccomp filters", func(s *specs.Spec) bool { return asksSeccomp(s.Linux.Seccomp) }},
 	{"linux.mountLabel", "does not apply SELinux labels", func(s *specs.Spec) bool { return s.Linux.MountLabel != "" }},
 	{"linux.intelRdt", "does not use Intel RDT", func(s *specs.Spec) bool { return asks(s.Linux.IntelRdt) }},
 	{"linux.memoryPolicy", "sets no memory policy", func(s *specs.Spec) bool { return asks(s.Linux.MemoryPolicy) }},

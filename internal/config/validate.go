@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/nsboot/nsboot/internal/seccomp"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
 
@@ -194,6 +195,9 @@ func validateLinux(l *specs.Linux) error {
 		if err := absolute(at("linux.readonlyPaths", i), p); err != nil {
 			return err
 		}
+	}
+	if err := seccomp.Check(l.Seccomp); err != nil {
+		return err
 	}
 	switch l.RootfsPropagation {
 	case "", "private", "rprivate", "slave", "rslave", "shared", "rshared", "unbindable", "runbindable":

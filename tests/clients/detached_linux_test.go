@@ -149,7 +149,7 @@ func TestBuild(t *testing.T) {
 	if err := os.WriteFile(file, []byte("FROM "+e.image()+"\nRUN echo built > /tmp/built && id -u\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	r := e.podman("build", "--no-cache", "--isolation=oci", "--network=none", "--security-opt", "seccomp=unconfined", "--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024",
+	r := e.podman("build", "--no-cache", "--isolation=oci", "--network=none", "--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024",
 		"--cgroup-parent", cgroupParent(os.Getenv(workEnv))+"/build", "--tag", "localhost/built", "--file", file, e.dir)
 	if r.Code != 0 || !strings.Contains(r.Out, "\n0\n") {
 		t.Fatalf("%+v", r)

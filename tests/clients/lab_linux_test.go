@@ -173,7 +173,7 @@ func (e *engine) command(ctx context.Context, args ...string) *exec.Cmd {
 // limits is what podman must be told where its defaults need what nsboot does not
 // do, or what the machine does not allow.
 func limits() []string {
-	return []string{"--network=none", "--security-opt", "seccomp=unconfined", "--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024",
+	return []string{"--network=none", "--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024",
 		"--cgroup-parent", cgroupParent(os.Getenv(workEnv))}
 }
 

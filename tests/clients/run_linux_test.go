@@ -105,17 +105,43 @@ func TestRunLogged(t *testing.T) {
 	}
 }
 
+// TestRunSeccomp: podman's default filter is there, in an exec too, and so is one
+// that is given.
+func TestRunSeccomp(t *testing.T) {
+	e := newEngine(t)
+	image := e.image()
+	look := []string{"busybox", "grep", "^Seccomp:", "/proc/self/status"}
+	if r := e.run(append([]string{image}, look...)...); r != (result{0, "Seccomp:\t2\n", ""}) {
+		t.Errorf("podman's own filter: %+v", r)
+	}
+	filter := `{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["mkdir"],"action":"SCMP_ACT_ERRNO","errnoRet":117}]}`
+	file := filepath.Join(e.dir, "filter.json")
+	if err := os.WriteFile(file, []byte(filter), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	name := e.start("--security-opt", "seccomp="+file, image, "busybox", "sleep", "1000")
+	for _, args := range [][]string{{"run", "--rm", "--security-opt", "seccomp=" + file, image}, {"exec", name}} {
+		if args[0] == "run" {
+			args = append(append([]string{"run", "--rm"}, limits()...), args[2:]...)
+		}
+		if r := e.podman(append(args, "busybox", "mkdir", "/tmp/x")...); r.Code != 1 || !strings.Contains(r.Err, "Structure needs cleaning") {
+			t.Errorf("%s: a filter that is given: %+v", args[0], r)
+		}
+	}
+	e.good("rm", "--force", "--time", "0", name)
+}
+
 // TestRunRefused: what nsboot does not do is not done silently: whoever typed
 // podman reads why.
 func TestRunRefused(t *testing.T) {
 	e := newEngine(t)
 	image := e.image()
 	e.bad(e.run("--security-opt", "seccomp="+filepath.Join(e.dir, "filter.json"), image, "true"), 125, "filter.json") // podman's own
-	filter := `{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["reboot"],"action":"SCMP_ACT_ERRNO"}]}`
+	filter := `{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["ioctl"],"action":"SCMP_ACT_NOTIFY"}]}`
 	if err := os.WriteFile(filepath.Join(e.dir, "filter.json"), []byte(filter), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	e.bad(e.run("--security-opt", "seccomp="+filepath.Join(e.dir, "filter.json"), image, "true"), 126, "linux.seccomp", "no seccomp filters", "--ignore linux.seccomp")
+	e.bad(e.run("--security-opt", "seccomp="+filepath.Join(e.dir, "filter.json"), image, "true"), 126, "linux.seccomp.listenerPath is not set")
 	e.bad(e.run("--uidmap", "0:1000:1000", "--rootfs", e.rootfs(), "true"), 126, "user namespace")
 }
 
