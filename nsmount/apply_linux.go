@@ -36,6 +36,7 @@ type ApplyOptions struct {
 
 	beforeStub  func()      // called before a mount point is made on the host
 	sourcePaths []string    // where Sources were, as far as /proc tells; empty: nowhere
+	ids         *ids        // of the container's user namespace
 	shared      map[int]int // replicas of the pod's mounts, by step: detached trees
 	procErr     error       // why there is no procfs of the container's pid namespace
 
@@ -109,7 +110,7 @@ func Apply(plan *Plan, opts ApplyOptions) (*Tree, error) {
 // raced tells that other boots' journals came or went.
 func applyOnce(plan *Plan, profile Profile, opts ApplyOptions, hold bool) (tree *Tree, raced bool, err error) {
 	b := &builder{
-		k: &kernel{opts.before}, plan: plan, profile: profile, opts: opts, empty: -1, hold: hold,
+		k: &kernel{before: opts.before, ids: opts.ids}, plan: plan, profile: profile, opts: opts, empty: -1, hold: hold,
 		mounted: make(map[string]*place), layers: make(map[int]int),
 		subs: make(map[int][]submount), null: -1, slave: -1,
 	}

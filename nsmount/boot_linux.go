@@ -186,7 +186,11 @@ func (b *booter) prepare() error {
 		ns.newFlags &^= unix.CLONE_NEWCGROUP
 		b.launcher.s.newCgroup = true
 	}
-	if err := ns.enter(b.process.Hostname); err != nil {
+	enter := func() error { return ns.enter(b.process.Hostname) }
+	if ns.ofUser() {
+		enter = func() error { return b.enterUser(ns) }
+	}
+	if err := enter(); err != nil {
 		return err
 	}
 	if err := setSysctls(b.process.Sysctls); err != nil {
@@ -195,14 +199,19 @@ func (b *booter) prepare() error {
 	if err := unix.Mount("", "/", "", unix.MS_REC|b.propagation(), ""); err != nil {
 		return fmt.Errorf("make / private: %w", nsError(err))
 	}
-	if !ns.needsChild() {
+	if !ns.needsChild() || ns.ofUser() {
 		return nil
 	}
+	return b.forkWithProc(ns.newPID)
+}
+
+// forkWithProc makes the child, and with it the procfs of its pid namespace.
+func (b *booter) forkWithProc(newPID bool) error {
 	proc := b.procStep()
 	if proc != nil {
 		b.launcher.procData = append([]string{"source=" + proc.Source}, proc.Data...)
 	}
-	if err := b.fork(ns.newPID, proc != nil); err != nil {
+	if err := b.fork(newPID, proc != nil); err != nil {
 		return err
 	}
 	b.opts.procErr = b.launcher.procErr

@@ -41,6 +41,10 @@ type script struct {
 	poll      unix.PollFd // on parentFD
 	zero      unix.Timespec
 
+	// In a user namespace: the process joins userFD, if that is not 0, and then
+	// makes the namespaces of unshare, which so belong to it.
+	userFD, unshare uintptr
+
 	// joins are namespaces of a running container; detached says that the
 	// process outlives nsboot from exec on.
 	joins    []scriptJoin
@@ -117,6 +121,7 @@ type stage int32
 const (
 	stageProc    stage = iota + 1 // news: procfs is mounted, or refused
 	stageStarted                  // news: the descriptor table is the child's own
+	stageEntered                  // news: the process is in its user namespace
 	stageHeld                     // news: all is done but exec
 	stageHold
 	stageSession
@@ -175,6 +180,10 @@ func childMain(s *script) {
 		childProc(s)
 		tell(s)
 	}
+	if s.userFD != 0 {
+		enterUser(s)
+		tell(s)
+	}
 	// From here on the parent's death is this process's death; the check after
 	// closes the gap before. Signals are blocked, which SIGKILL does not mind.
 	if s.record.errno = int32(dieWithParent(s)); s.record.errno != 0 {
@@ -185,6 +194,19 @@ func childMain(s *script) {
 		becomePayload(s, true)
 	}
 	giveUp(s)
+}
+
+// enterUser joins the container's user namespace and makes the others in it.
+//
+//go:noinline
+//go:norace
+//go:nosplit
+func enterUser(s *script) {
+	r := &s.record
+	if r.fails(stageEntered, 0, syscallErrno(unix.SYS_SETNS, s.userFD, unix.CLONE_NEWUSER, 0, 0)) {
+		return
+	}
+	r.fails(stageEntered, 1, syscallErrno(unix.SYS_UNSHARE, s.unshare, 0, 0, 0))
 }
 
 // giveUp tells which step failed, and ends.

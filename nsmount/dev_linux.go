@@ -99,19 +99,24 @@ func (b *builder) bindNodes(dev int, nodes []node) error {
 }
 
 func (b *builder) bindNode(dev int, n node) error {
-	tree, err := b.k.openTree(unix.AT_FDCWD, "/dev/"+n.name, unix.OPEN_TREE_CLONE|unix.AT_SYMLINK_NOFOLLOW)
+	return b.bindHostNode(dev, n.name, "/dev/"+n.name, unix.S_IFCHR, unix.Mkdev(n.major, n.minor))
+}
+
+// bindHostNode binds the host's node on the file name in dir, if it is that device.
+func (b *builder) bindHostNode(dir int, name, host string, kind uint32, dev uint64) error {
+	tree, err := b.k.openTree(unix.AT_FDCWD, host, unix.OPEN_TREE_CLONE|unix.AT_SYMLINK_NOFOLLOW)
 	if err != nil {
-		return err
+		return fmt.Errorf("%s: %w", host, err)
 	}
 	defer unix.Close(tree)
 	st, err := fstat(tree)
 	if err != nil {
 		return err
 	}
-	if st.Mode&unix.S_IFMT != unix.S_IFCHR || st.Rdev != unix.Mkdev(n.major, n.minor) {
-		return fmt.Errorf("the host's /dev/%s is not %d:%d", n.name, n.major, n.minor)
+	if st.Mode&unix.S_IFMT != kind || st.Rdev != dev {
+		return fmt.Errorf("%s is not %d:%d", host, unix.Major(dev), unix.Minor(dev))
 	}
-	onto, err := unix.Openat(dev, n.name, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	onto, err := unix.Openat(dir, name, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return err
 	}
@@ -150,7 +155,7 @@ func (b *builder) nodes(s *Step) error {
 		if p, ok := b.mounted[at]; ok && p != nil {
 			continue // the spec mounts something there
 		}
-		if err := b.deviceAt(dir, at, d); err != nil {
+		if err := b.deviceAt(dir, at, "/dev/"+n.name, d); err != nil {
 			return err
 		}
 	}
@@ -172,26 +177,48 @@ func (b *builder) device(s *Step) error {
 		return err
 	}
 	defer unix.Close(dir)
-	return b.deviceAt(dir, path.Join(resolved, path.Base(s.Target)), s.Device)
+	return b.deviceAt(dir, path.Join(resolved, path.Base(s.Target)), s.Target, s.Device)
 }
 
 // deviceAt makes a device node in dir and sets its owner; the one that is there
-// already stays if it is the same device.
-func (b *builder) deviceAt(dir int, at string, d *Device) error {
+// already stays if it is the same device. Where the kernel lets none be made (in a
+// user namespace), the host's node at the path host is bound, if it is that device.
+func (b *builder) deviceAt(dir int, at, host string, d *Device) error {
 	mode, dev := deviceMode(d)
 	name := path.Base(at)
 	err := b.journalled(at, func() error { return b.k.mknod(dir, name, mode, dev) }, dir)
 	if errors.Is(err, unix.EEXIST) {
 		return sameDevice(dir, name, mode, dev)
 	}
+	if errors.Is(err, unix.EPERM) && mode&unix.S_IFMT != unix.S_IFIFO {
+		return b.bindDevice(dir, at, host, mode, dev)
+	}
 	if err != nil {
 		return fmt.Errorf("make device %s %d:%d: %w", name, d.Major, d.Minor, err)
 	}
 	if d.UID != 0 || d.GID != 0 {
-		if err := unix.Fchownat(dir, name, int(d.UID), int(d.GID), unix.AT_SYMLINK_NOFOLLOW); err != nil {
+		uid, gid, ok := b.opts.ids.outside(d.UID, d.GID)
+		if !ok {
+			return fmt.Errorf("owner of device %s: the user namespace has no such id", name)
+		}
+		if err := unix.Fchownat(dir, name, uid, gid, unix.AT_SYMLINK_NOFOLLOW); err != nil {
 			return fmt.Errorf("owner of device %s: %w", name, err)
 		}
 	}
+	return nil
+}
+
+// bindDevice binds the host's node, whose mode and owner are the host's.
+func (b *builder) bindDevice(dir int, at, host string, mode uint32, dev uint64) error {
+	name := path.Base(at)
+	err := b.journalled(at, func() error { return b.k.mknod(dir, name, unix.S_IFREG|0o600, 0) }, dir)
+	if err != nil {
+		return fmt.Errorf("device %s: a file to bind the host's on: %w", name, err)
+	}
+	if err := b.bindHostNode(dir, name, host, mode&unix.S_IFMT, dev); err != nil {
+		return fmt.Errorf("device %s: none can be made here, and the host's: %w", name, err)
+	}
+	b.report("%s: the kernel lets no device be made here: a bind of the host's %s", at, host)
 	return nil
 }
 

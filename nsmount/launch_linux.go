@@ -33,8 +33,10 @@ type launcher struct {
 
 	// procAttrs and procData may be set before fork: attributes and options
 	// ("hidepid=2") of the child's procfs.
-	procAttrs uint
-	procData  []string
+	procAttrs  uint
+	ids        *ids    // of the process's user namespace, if it has one of its own
+	cloneFlags uintptr // of namespaces that are made with the child
+	procData   []string
 
 	joined     []string // the types of s.joins
 	keptGroups bool     // the caller's supplementary groups cannot be dropped

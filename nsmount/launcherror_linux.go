@@ -30,6 +30,10 @@ func (e *LaunchError) Unwrap() error { return e.Err }
 func (l *launcher) launchError(r record) error {
 	e := &LaunchError{Err: syscall.Errno(r.errno)}
 	switch r.stage {
+	case stageEntered:
+		if e.Stage = "join the user namespace of linux.namespaces"; r.arg > 0 {
+			e.Stage = "make the namespaces of linux.namespaces in the user namespace"
+		}
 	case stageMessage:
 		e.Stage = "wait for the file system"
 	case stageCloseRange:

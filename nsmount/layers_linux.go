@@ -268,8 +268,9 @@ func (b *builder) stubLayer(scratch int, l layered) (int, error) {
 	if err != nil {
 		return -1, err
 	}
+	uid, gid := b.k.root()
 	for _, m := range l.missing {
-		fd, _, err := pathres.At(dir).Make(m.path, pathres.MakeOptions{File: m.file, DirMode: b.profile.DirMode, FileMode: b.profile.FileMode})
+		fd, _, err := pathres.At(dir).Make(m.path, pathres.MakeOptions{File: m.file, UID: uid, GID: gid, DirMode: b.profile.DirMode, FileMode: b.profile.FileMode})
 		if err != nil {
 			unix.Close(dir)
 			return -1, err

@@ -13,6 +13,9 @@ type namespaces struct {
 	joins    []nsJoin
 	newFlags int // CLONE_NEW* of those to be made, without CLONE_NEWPID
 
+	newUser  bool // made with the process, by clone
+	joinUser int  // descriptor of the user namespace that the process joins, or -1
+
 	newPID    bool // the process is to be pid 1 of a pid namespace: fork's business
 	joinedPID bool // a pid namespace is joined: only a child can be in it
 
@@ -56,16 +59,43 @@ func nsFlag(typ string) int {
 
 // needsChild reports whether the process cannot be nsboot itself: a pid
 // namespace only ever holds children of the thread that made or joined it.
-func (n *namespaces) needsChild() bool { return n.newPID || n.joinedPID }
+func (n *namespaces) needsChild() bool { return n.newPID || n.joinedPID || n.ofUser() }
+
+// ofUser reports whether the container has a user namespace that is not nsboot's.
+func (n *namespaces) ofUser() bool { return n.newUser || n.joinUser >= 0 }
+
+// openUser opens the user namespace that is joined; to join nsboot's own is to do
+// nothing, and an error for the kernel.
+func (n *namespaces) openUser(path string) error {
+	if path == "" {
+		n.newUser = true
+		return nil
+	}
+	fd, err := openNamespace(path, "user", unix.CLONE_NEWUSER)
+	if err != nil {
+		return err
+	}
+	if isOwnNS(fd, "user") {
+		return unix.Close(fd)
+	}
+	n.joinUser = fd
+	return nil
+}
 
 // openNamespaces opens the namespaces that are joined by path, while the
 // host's paths can still be seen, and checks that each is what its type says.
 func openNamespaces(list []Namespace) (*namespaces, error) {
-	n := &namespaces{}
+	n := &namespaces{joinUser: -1}
 	for i, ns := range list {
 		flag := nsFlag(ns.Type)
 		what := fmt.Sprintf("linux.namespaces[%d] %s", i, ns.Type)
 		switch {
+		case ns.Type == "user":
+			if err := n.openUser(ns.Path); err != nil {
+				n.close()
+				return nil, fmt.Errorf("%s: %w", what, err)
+			}
+			continue
 		case flag == 0:
 			n.close()
 			return nil, fmt.Errorf("%s: this build neither makes nor joins such a namespace", what)
@@ -124,6 +154,8 @@ func (n *namespaces) close() {
 		unix.Close(j.fd)
 	}
 	n.joins = nil
+	closeFD(n.joinUser)
+	n.joinUser = -1
 }
 
 // enter takes the calling thread, which must be locked and never be unlocked,
@@ -133,6 +165,18 @@ func (n *namespaces) close() {
 // is for the caller's first mount call. A pid namespace that is joined shows
 // only in children; a new one is made by fork.
 func (n *namespaces) enter(hostname string) error {
+	if err := n.join(hostname); err != nil {
+		return err
+	}
+	// One call: each unshare of its own would copy the nsproxy again.
+	if err := unix.Unshare(n.newFlags | unix.CLONE_NEWNS | unix.CLONE_FS); err != nil {
+		return fmt.Errorf("make the namespaces of linux.namespaces: %w", nsError(err))
+	}
+	return n.settle(hostname)
+}
+
+// join enters the namespaces that are joined by path, but for the user namespace.
+func (n *namespaces) join(hostname string) error {
 	var own unix.Stat_t
 	if n.uts == utsJoined && hostname != "" {
 		if err := unix.Stat("/proc/thread-self/ns/uts", &own); err != nil {
@@ -147,10 +191,11 @@ func (n *namespaces) enter(hostname string) error {
 			return fmt.Errorf("%s: join %s: %w", j.what, visible(j.path), nsError(err))
 		}
 	}
-	// One call: each unshare of its own would copy the nsproxy again.
-	if err := unix.Unshare(n.newFlags | unix.CLONE_NEWNS | unix.CLONE_FS); err != nil {
-		return fmt.Errorf("make the namespaces of linux.namespaces: %w", nsError(err))
-	}
+	return nil
+}
+
+// settle sets up the new namespaces, which the thread is in.
+func (n *namespaces) settle(hostname string) error {
 	if hostname != "" {
 		if n.uts == utsHost {
 			return fmt.Errorf("hostname: %q: needs a uts namespace: add {\"type\": \"uts\"} to linux.namespaces", hostname)

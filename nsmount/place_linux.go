@@ -26,9 +26,10 @@ func (b *builder) mountPoint(s *Step, file bool) (fd int, resolved string, err e
 	if fd, err := b.tree.Root.Open(s.Target, unix.O_PATH, noLinks); err == nil {
 		return fd, s.Target, nil
 	}
+	uid, gid := b.k.root()
 	fd, resolved, err = b.tree.Root.Make(s.Target, pathres.MakeOptions{
 		File: file, DirMode: 0o755, FileMode: 0o644, NoLinks: s.NoLinks,
-		Before: b.beforeMake, Made: b.afterMake,
+		UID: uid, GID: gid, Before: b.beforeMake, Made: b.afterMake,
 	})
 	if err != nil {
 		return -1, "", b.explainMake(s, err)

@@ -57,7 +57,7 @@ func (b *booter) openPod() error {
 // container sees them (K1). The calling thread is in the container's root; it is
 // left in the sandbox container's, on the way home.
 func (b *booter) publish() error {
-	k := &kernel{b.opts.before}
+	k := &kernel{before: b.opts.before}
 	tree, err := k.clone(b.tree.Root.FD(), true)
 	if err != nil {
 		return fmt.Errorf("the pod's view of the root: %w", explainClone(err))

@@ -23,7 +23,7 @@ func (b *booter) takeShared() error {
 			err = fmt.Errorf("the sandbox container has no shared mount %s: %w", s.Source, err)
 			return &HintError{&StepError{s.Origin, s.Destination, err}, "the sandbox container's annotations, profile and --overlay decide which mounts the pod shares"}
 		}
-		b.opts.shared[i], err = (&kernel{b.opts.before}).clone(fd, true)
+		b.opts.shared[i], err = (&kernel{before: b.opts.before}).clone(fd, true)
 		unix.Close(fd)
 		if err != nil {
 			delete(b.opts.shared, i)

@@ -34,6 +34,9 @@ type Process struct {
 	Hostname   string      `json:"hostname,omitempty"`
 	Namespaces []Namespace `json:"namespaces,omitempty"` // config.json's order; a new mount namespace is there in any case
 
+	UIDMaps []IDMap `json:"uidMappings,omitempty"` // of the new user namespace, if Namespaces has one
+	GIDMaps []IDMap `json:"gidMappings,omitempty"`
+
 	Sysctls []Sysctl `json:"sysctls,omitempty"` // of the new namespaces
 
 	Seccomp *Seccomp `json:"seccomp,omitempty"` // nil = no filter
@@ -58,7 +61,7 @@ type Rlimit struct {
 }
 
 // Namespace is a namespace of the process: new, or, if Path is set, joined.
-// Type is runtime-spec's word: pid, network, mount, ipc, uts or cgroup.
+// Type is runtime-spec's word: pid, network, mount, ipc, uts, cgroup or user.
 type Namespace struct {
 	Type string `json:"type"`
 	Path string `json:"path,omitempty"`
@@ -115,6 +118,9 @@ func CompileProcess(spec *specs.Spec) (*Process, error) {
 			p.Namespaces = append(p.Namespaces, Namespace{Type: string(ns.Type), Path: ns.Path})
 		}
 		var err error
+		if p.UIDMaps, p.GIDMaps, err = CompileIDMaps(spec); err != nil {
+			return nil, err
+		}
 		if p.Sysctls, err = compileSysctls(spec.Linux.Sysctl, p.Namespaces); err != nil {
 			return nil, err
 		}
@@ -191,12 +197,12 @@ func (p *Process) checkNamespaces() error {
 	for i, ns := range p.Namespaces {
 		what := fmt.Sprintf("linux.namespaces[%d] %s", i, ns.Type)
 		switch ns.Type {
-		case "pid", "network", "ipc", "uts", "cgroup":
+		case "pid", "network", "ipc", "uts", "cgroup", "user":
 		case "mount":
 			if ns.Path != "" {
 				return fmt.Errorf("%s: joining %s: this build only makes mount namespaces of its own", what, ns.Path)
 			}
-		case "user", "time":
+		case "time":
 			return fmt.Errorf("%s: this build neither makes nor joins %s namespaces", what, ns.Type)
 		default:
 			return fmt.Errorf("linux.namespaces[%d]: %q: no such type of namespace", i, ns.Type)

@@ -32,7 +32,7 @@ func (l *launcher) fork(newPID, wantProc bool) error {
 	}
 	s := l.s
 	s.wantProc, s.procAttrs, s.procData = wantProc, uintptr(l.procAttrs), fsParams(l.procData)
-	flags := uintptr(unix.SIGCHLD | unix.CLONE_FILES | unix.CLONE_PIDFD)
+	flags := uintptr(unix.SIGCHLD|unix.CLONE_FILES|unix.CLONE_PIDFD) | l.cloneFlags
 	if newPID {
 		flags |= unix.CLONE_NEWPID
 	}
@@ -49,9 +49,24 @@ func (l *launcher) fork(newPID, wantProc bool) error {
 	if !s.hold { // a held process outlives nsboot: what ends that is not for it
 		l.watchSignals()
 	}
-	if !wantProc {
+	if wantProc {
+		if err := l.awaitProc(); err != nil {
+			return err
+		}
+	}
+	if s.userFD == 0 {
 		return nil
 	}
+	if r, err := l.readRecord(); err != nil {
+		return fmt.Errorf("join the user namespace: %w", err)
+	} else if r.errno != 0 {
+		return l.launchError(r)
+	}
+	return nil
+}
+
+// awaitProc hears whether the child could mount its procfs.
+func (l *launcher) awaitProc() error {
 	r, err := l.readRecord()
 	switch {
 	case err != nil:
@@ -73,7 +88,7 @@ func (l *launcher) fork(newPID, wantProc bool) error {
 // exec, forbids that.
 func (l *launcher) clone(flags uintptr) (uintptr, syscall.Errno) {
 	joins := func(ns Namespace) bool { return ns.Type == "pid" && ns.Path != "" }
-	if len(l.s.joins) > 0 || slices.ContainsFunc(l.p.Namespaces, joins) {
+	if len(l.s.joins) > 0 || l.s.userFD != 0 || slices.ContainsFunc(l.p.Namespaces, joins) {
 		if was, err := unix.PrctlRetInt(unix.PR_GET_DUMPABLE, 0, 0, 0, 0); err == nil && was == 1 {
 			if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err == nil {
 				defer unix.Prctl(unix.PR_SET_DUMPABLE, 1, 0, 0, 0)

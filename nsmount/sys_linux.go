@@ -2,6 +2,7 @@ package nsmount
 
 import (
 	"errors"
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -13,6 +14,31 @@ import (
 // count the calls. In use it is nil.
 type kernel struct {
 	before func(call string) error
+
+	// ids are those of the container's user namespace. What is made for it belongs
+	// to its root.
+	ids *ids
+}
+
+// root is the container's root, as pathres takes an owner.
+func (k *kernel) root() (uid, gid int) {
+	uid, gid, ok := k.ids.outside(0, 0)
+	if !ok {
+		return 0, 0 // it has none
+	}
+	return uid, gid
+}
+
+// give gives what was made as name in dir to the container's root.
+func (k *kernel) give(dir int, name string) error {
+	if !k.ids.own() {
+		return nil
+	}
+	uid, gid := k.root()
+	if err := unix.Fchownat(dir, name, uid, gid, unix.AT_SYMLINK_NOFOLLOW|unix.AT_EMPTY_PATH); err != nil {
+		return fmt.Errorf("give it to the root of the user namespace: %w", err)
+	}
+	return nil
 }
 
 func (k *kernel) ask(call string) error {
@@ -78,21 +104,30 @@ func (k *kernel) mknod(dir int, name string, mode uint32, dev uint64) error {
 	if err := k.ask("mknodat"); err != nil {
 		return err
 	}
-	return unix.Mknodat(dir, name, mode, int(dev))
+	if err := unix.Mknodat(dir, name, mode, int(dev)); err != nil {
+		return err
+	}
+	return k.give(dir, name)
 }
 
 func (k *kernel) mkdir(dir int, name string, mode uint32) error {
 	if err := k.ask("mkdirat"); err != nil {
 		return err
 	}
-	return unix.Mkdirat(dir, name, mode)
+	if err := unix.Mkdirat(dir, name, mode); err != nil {
+		return err
+	}
+	return k.give(dir, name)
 }
 
 func (k *kernel) symlink(to string, dir int, name string) error {
 	if err := k.ask("symlinkat"); err != nil {
 		return err
 	}
-	return unix.Symlinkat(to, dir, name)
+	if err := unix.Symlinkat(to, dir, name); err != nil {
+		return err
+	}
+	return k.give(dir, name)
 }
 
 // fsError is a refusal of a new file system, with the kernel's own words.
@@ -134,6 +169,9 @@ func (k *kernel) newFS(fstype, source string, data []string, attrSet uint64) (in
 			return -1, &fsError{"source " + source, fsLog(fs), err}
 		}
 	}
+	if data, err = k.outside(fstype, data); err != nil {
+		return -1, err
+	}
 	for _, o := range data {
 		key, val, isString := strings.Cut(o, "=")
 		if err := fsconfig(fs, key, val, isString); err != nil {
@@ -152,6 +190,10 @@ func (k *kernel) newFS(fstype, source string, data []string, attrSet uint64) (in
 	fd, err := unix.Fsmount(fs, unix.FSMOUNT_CLOEXEC, int(attrSet))
 	if err != nil {
 		return -1, &fsError{"fsmount", fsLog(fs), err}
+	}
+	if err := k.giveFS(fstype, fd, data); err != nil {
+		unix.Close(fd)
+		return -1, err
 	}
 	return fd, nil
 }

@@ -46,7 +46,8 @@ func (l *launcher) openTerminal(root pathres.Root) (slave int, err error) {
 		t.pair = terminal.Pair{Master: -1, Slave: -1}
 		return -1, err
 	}
-	if err := t.pair.Own(l.p.UID); err != nil {
+	uid, _, _ := l.ids.outside(l.p.UID, 0)
+	if err := t.pair.Own(uint32(uid)); err != nil {
 		return -1, err
 	}
 	rows, columns := uint16(0), uint16(0)

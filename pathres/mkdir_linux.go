@@ -20,6 +20,8 @@ type MakeOptions struct {
 	// DirMode and FileMode are the exact modes (07777) of what is created,
 	// whatever the umask. What exists keeps its own.
 	DirMode, FileMode uint32
+	// UID and GID are the owner of what is created; both 0: the caller, as ever.
+	UID, GID int
 	// NoLinks refuses symbolic links with ELOOP (P1 of runsc-2019).
 	NoLinks bool
 
@@ -166,6 +168,9 @@ func (m *maker) mkdir(parent int, name, at string) (*level, error) {
 	}
 	err = m.made(at, &l.st, true)
 	if err == nil {
+		err = m.chown(l.fd, at)
+	}
+	if err == nil {
 		err = m.chmodDir(&l, at)
 	}
 	if err != nil {
@@ -173,6 +178,17 @@ func (m *maker) mkdir(parent int, name, at string) (*level, error) {
 		return nil, err
 	}
 	return &l, nil
+}
+
+// chown gives away what was created. It comes before the mode, which it may change.
+func (m *maker) chown(fd int, at string) error {
+	if m.o.UID == 0 && m.o.GID == 0 {
+		return nil
+	}
+	if err := unix.Fchownat(fd, "", m.o.UID, m.o.GID, unix.AT_EMPTY_PATH); err != nil {
+		return m.fail(at, fmt.Errorf("setting its owner: %w", err))
+	}
+	return nil
 }
 
 // chmodDir gives back the bits that the umask took. A directory with bits that
@@ -210,6 +226,9 @@ func (m *maker) mkfile(parent int, name, at string) (*level, error) {
 		return nil, m.fail(at, err)
 	}
 	if err := m.made(at, &st, false); err != nil {
+		return nil, err
+	}
+	if err := m.chown(fd, at); err != nil {
 		return nil, err
 	}
 	if st.Mode&0o7777 != mode&0o7777 {

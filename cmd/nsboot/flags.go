@@ -90,7 +90,7 @@ func (g *globals) parse(name string, args []string) ([]string, error) {
 // checkEngine judges what engines say of how they run a runtime.
 func (g *globals) checkEngine() error {
 	switch g.rootless {
-	case "auto", "true", "false":
+	case "auto", "true", "false", rootlessIn:
 	default:
 		return &usageError{msg: "--rootless=" + g.rootless, hint: "auto, true or false"}
 	}

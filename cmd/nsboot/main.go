@@ -21,6 +21,7 @@ type app struct {
 	global globals
 	stdout io.Writer
 	log    *logger
+	words  []string // of the command line, from the command on
 }
 
 // command is one command of the command line.
@@ -83,6 +84,7 @@ func (a *app) dispatch(name string, args []string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	a.words = rest
 	if err := a.log.open(&a.global); err != nil {
 		return 0, err
 	}

@@ -4,7 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"os/user"
+	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/nsboot/nsboot/internal/container"
 	"github.com/nsboot/nsboot/internal/userns"
@@ -28,8 +32,41 @@ func (a *app) asRoot(command string, spec *specs.Spec) error {
 	if a.global.rootless == "false" {
 		return &usageError{msg: command + ": --rootless=false: mounting needs root", hint: "sudo nsboot " + command + " ..., or leave the flag out"}
 	}
-	return a.again(nsmount.UserNamespace{Map: func(pid int) error { return a.mapIDs(pid, spec) }})
+	ns := nsmount.UserNamespace{Map: a.mapOwn}
+	if spec != nil {
+		uids, gids, err := nsmount.CompileIDMaps(spec)
+		if err != nil {
+			return err
+		}
+		if len(uids) > 0 {
+			ns.Map = func(pid int) error { return a.writeIDs(pid, kernelMaps(uids), kernelMaps(gids)) }
+		}
+		if i := userNamespace(spec); i >= 0 {
+			ns.Path = spec.Linux.Namespaces[i].Path
+		}
+	}
+	return a.again(ns)
 }
+
+// userNamespace is the index of the config's user namespace, or -1.
+func userNamespace(spec *specs.Spec) int {
+	if spec.Linux == nil {
+		return -1
+	}
+	return slices.IndexFunc(spec.Linux.Namespaces, func(ns specs.LinuxNamespace) bool { return ns.Type == specs.UserNamespace })
+}
+
+// dropUserNamespace takes out what asRoot has done already.
+func (a *app) dropUserNamespace(spec *specs.Spec) {
+	if i := userNamespace(spec); i >= 0 && a.global.rootless == rootlessIn {
+		spec.Linux.Namespaces = slices.Delete(spec.Linux.Namespaces, i, i+1)
+		spec.Linux.UIDMappings, spec.Linux.GIDMappings = nil, nil
+	}
+}
+
+// rootlessIn is the value of --rootless by which again says that the config's user
+// namespace, if it asks for one, is this one.
+const rootlessIn = "in"
 
 // asRootOf is asRoot in the user namespace of a container that runs.
 func (a *app) asRootOf(id string) error {
@@ -56,10 +93,9 @@ func same(a, b string) bool {
 // again runs this very command line in the user namespace. The directory of
 // states is said with it: root of a user namespace has another one than root.
 func (a *app) again(ns nsmount.UserNamespace) error {
-	args := append([]string{}, os.Args...)
-	if a.global.root == "" {
-		args = append([]string{args[0], "--root", a.global.store().Root}, args[1:]...)
-	}
+	command := len(os.Args) - len(a.words) // of two equal flags the later counts
+	args := append(slices.Clone(os.Args[:command]), "--root="+a.global.store().Root, "--rootless="+rootlessIn)
+	args = append(args, a.words...)
 	code, err := nsmount.Again(ns, args, os.Environ())
 	if err != nil {
 		return err
@@ -67,12 +103,9 @@ func (a *app) again(ns nsmount.UserNamespace) error {
 	return &errElsewhere{code}
 }
 
-// mapIDs gives a new user namespace its ids: those of config.json, or the
-// caller's own as root, and what /etc/subuid and /etc/subgid grant.
-func (a *app) mapIDs(pid int, spec *specs.Spec) error {
-	if spec != nil && spec.Linux != nil && len(spec.Linux.UIDMappings) > 0 {
-		return a.writeIDs(pid, configIDs(spec.Linux.UIDMappings), configIDs(spec.Linux.GIDMappings))
-	}
+// mapOwn gives a new user namespace the caller's own id as root, and what
+// /etc/subuid and /etc/subgid grant.
+func (a *app) mapOwn(pid int) error {
 	name := ""
 	if u, err := user.Current(); err == nil {
 		name = u.Username
@@ -105,17 +138,39 @@ func (a *app) writeIDs(pid int, uids, gids []userns.Map) error {
 	own := func(maps []userns.Map, id int) bool {
 		return len(maps) == 1 && maps[0].Size == 1 && maps[0].Host == uint32(id)
 	}
-	u, g := userns.Tools()
+	u, g := idTools()
 	if u == "" || own(uids, os.Getuid()) && own(gids, os.Getgid()) {
 		return userns.Write(pid, uids, gids)
 	}
-	return errors.Join(userns.WriteByTool(u, pid, uids), userns.WriteByTool(g, pid, gids))
+	return errors.Join(writeByTool(u, pid, uids), writeByTool(g, pid, gids))
 }
 
-func configIDs(list []specs.LinuxIDMapping) []userns.Map {
+func kernelMaps(list []nsmount.IDMap) []userns.Map {
 	maps := make([]userns.Map, len(list))
 	for i, m := range list {
 		maps[i] = userns.Map{ID: m.ContainerID, Host: m.HostID, Size: m.Size}
 	}
 	return maps
+}
+
+// idTools are the paths of newuidmap(1) and newgidmap(1), both or none.
+func idTools() (newuidmap, newgidmap string) {
+	u, uerr := exec.LookPath("newuidmap")
+	g, gerr := exec.LookPath("newgidmap")
+	if uerr != nil || gerr != nil {
+		return "", ""
+	}
+	return u, g
+}
+
+func writeByTool(tool string, pid int, maps []userns.Map) error {
+	args := []string{strconv.Itoa(pid)}
+	for _, m := range maps {
+		args = append(args, fmt.Sprint(m.ID), fmt.Sprint(m.Host), fmt.Sprint(m.Size))
+	}
+	out, err := exec.Command(tool, args...).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("%s: %w: %s", tool, err, strings.TrimSpace(string(out)))
+	}
+	return nil
 }

@@ -161,6 +161,7 @@ func (a *app) loadBundle(dir string) (*bundle, error) {
 		return nil, refusal(refused)
 	}
 	dropIgnored(c.Spec)
+	a.dropUserNamespace(c.Spec)
 	return &bundle{dir: abs, spec: c.Spec, ownCgroup: own}, nil
 }
 
@@ -183,7 +184,7 @@ func dropIgnored(spec *specs.Spec) {
 	}
 	kept := spec.Linux.Namespaces[:0]
 	for _, n := range spec.Linux.Namespaces {
-		if n.Type == specs.UserNamespace || n.Type == specs.TimeNamespace {
+		if n.Type == specs.TimeNamespace {
 			continue
 		}
 		if n.Type == specs.MountNamespace {

@@ -87,8 +87,6 @@ var processRefusals = []refusal{
 }
 
 var linuxRefusals = []refusal{
-	{"linux.uidMappings", "makes no user namespaces", func(s *specs.Spec) bool { return len(s.Linux.UIDMappings) > 0 }},
-	{"linux.gidMappings", "makes no user namespaces", func(s *specs.Spec) bool { return len(s.Linux.GIDMappings) > 0 }},
 	{"linux.netDevices", "moves no network devices", func(s *specs.Spec) bool { return len(s.Linux.NetDevices) > 0 }},
 	{"linux.mountLabel", "does not apply SELinux labels", func(s *specs.Spec) bool { return s.Linux.MountLabel != "" }},
 	{"linux.intelRdt", "does not use Intel RDT", func(s *specs.Spec) bool { return asks(s.Linux.IntelRdt) }},
@@ -136,8 +134,6 @@ func findRefused(spec *specs.Spec) (out []Refused) {
 	for i, ns := range spec.Linux.Namespaces {
 		field := at("linux.namespaces", i)
 		switch {
-		case ns.Type == specs.UserNamespace:
-			out = append(out, Refused{field, "is a user namespace; this build makes none"})
 		case ns.Type == specs.TimeNamespace:
 			out = append(out, Refused{field, "is a time namespace; this build makes none"})
 		case ns.Type == specs.MountNamespace && ns.Path != "":

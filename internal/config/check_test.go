@@ -75,6 +75,8 @@ var honoured = []string{
 	"process.rlimits[0].type", "process.rlimits[0].hard", "process.rlimits[0].soft",
 	"process.noNewPrivileges", "process.oomScoreAdj",
 	"linux.namespaces[0].type", "linux.namespaces[0].path",
+	"linux.uidMappings[0].containerID", "linux.uidMappings[0].hostID", "linux.uidMappings[0].size",
+	"linux.gidMappings[0].containerID", "linux.gidMappings[0].hostID", "linux.gidMappings[0].size",
 	"linux.devices[0].path", "linux.devices[0].type", "linux.devices[0].major", "linux.devices[0].minor",
 	"linux.devices[0].fileMode", "linux.devices[0].uid", "linux.devices[0].gid",
 	"linux.maskedPaths", "linux.readonlyPaths", "linux.sysctl[k]",
@@ -189,7 +191,6 @@ func TestRefused(t *testing.T) {
 	}{
 		{process(`"apparmorProfile":"p"`), "process.apparmorProfile is set; this build does not apply AppArmor profiles", ""},
 		{base + `,"mounts":[{},{"uidMappings":[{"size":1}]}]`, "mounts[1].uidMappings is set; this build makes no idmapped mounts", "mounts.uidMappings"},
-		{linux(`"namespaces":[{"type":"pid"},{"type":"user"}]`), "linux.namespaces[1] is a user namespace; this build makes none", "linux.namespaces"},
 		{linux(`"namespaces":[{"type":"time"}]`), "linux.namespaces[0] is a time namespace; this build makes none", "linux.namespaces"},
 		{linux(`"namespaces":[{"type":"mount","path":"/p"}]`), "linux.namespaces[0].path is set; this build joins no mount namespace, it makes a new one", "linux.namespaces.path"},
 		{linux(`"rootfsPropagation":"shared"`), `linux.rootfsPropagation is "shared"; this build makes the root private`, ""},

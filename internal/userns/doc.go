@@ -1,7 +1,7 @@
 // Package userns decides which ids a user namespace has, and writes them.
 //
 //	maps := userns.Default(os.Getuid(), userns.Subordinate(text, "alice", os.Getuid()))
-//	err := userns.Check(maps)
+//	err := userns.Check("linux.uidMappings", maps)
 //	err = userns.Write(pid, maps, gidMaps)
 //
 // The map of an ordinary user starts with the user's own id as root and goes on

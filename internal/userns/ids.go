@@ -21,22 +21,22 @@ type Range struct{ Host, Size uint32 }
 // maxMaps is how many lines the kernel takes (4.15, user_namespaces(7)).
 const maxMaps = 340
 
-// Check refuses what the kernel would answer with a bare EINVAL. The error names
-// the index of the range.
-func Check(maps []Map) error {
+// Check refuses what the kernel would answer with a bare EINVAL. The error begins
+// with field, and the index of the range.
+func Check(field string, maps []Map) error {
 	if len(maps) > maxMaps {
-		return fmt.Errorf("%d ranges: the kernel takes %d", len(maps), maxMaps)
+		return fmt.Errorf("%s: %d ranges: the kernel takes %d", field, len(maps), maxMaps)
 	}
 	for i, m := range maps {
 		switch {
 		case m.Size == 0:
-			return fmt.Errorf("[%d]: its size is 0", i)
+			return fmt.Errorf("%s[%d]: its size is 0", field, i)
 		case m.ID > math.MaxUint32-m.Size || m.Host > math.MaxUint32-m.Size:
-			return fmt.Errorf("[%d]: %s goes beyond the last id", i, m)
+			return fmt.Errorf("%s[%d]: %s goes beyond the last id", field, i, m)
 		}
 		for j, o := range maps[:i] {
 			if overlap(m.ID, o.ID, m.Size, o.Size) || overlap(m.Host, o.Host, m.Size, o.Size) {
-				return fmt.Errorf("[%d]: %s overlaps [%d], %s", i, m, j, o)
+				return fmt.Errorf("%s[%d]: %s overlaps [%d], %s", field, i, m, j, o)
 			}
 		}
 	}
@@ -102,4 +102,15 @@ func Subordinate(file, name string, uid int) (granted []Range) {
 		}
 	}
 	return granted
+}
+
+// Read parses the ranges of /proc/PID/uid_map or gid_map.
+func Read(text string) (maps []Map) {
+	for line := range strings.Lines(text) {
+		var m Map
+		if n, err := fmt.Sscan(line, &m.ID, &m.Host, &m.Size); err == nil && n == 3 {
+			maps = append(maps, m)
+		}
+	}
+	return maps
 }

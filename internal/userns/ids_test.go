@@ -31,7 +31,7 @@ func TestDefault(t *testing.T) {
 	if d := cmp.Diff([]Map{{0, 1000, 1}, {1, 100000, 65536}, {65537, 300000, 10}}, got); d != "" {
 		t.Errorf("-want +got:\n%s", d)
 	}
-	if err := Check(got); err != nil {
+	if err := Check("x", got); err != nil {
 		t.Error(err)
 	}
 	many := make([]Range, 1000)
@@ -52,15 +52,15 @@ func TestCheck(t *testing.T) {
 		{"none", nil, ""},
 		{"good", []Map{{0, 1000, 1}, {1, 100000, 65536}}, ""},
 		{"up to the last id", []Map{{0, math.MaxUint32 - 10, 10}}, ""},
-		{"size 0", []Map{{0, 1000, 0}}, "[0]: its size is 0"},
-		{"overlap inside", []Map{{0, 1000, 2}, {1, 2000, 1}}, "[1]: 1 ids from 1 on, outside from 2000 on overlaps [0]"},
-		{"overlap outside", []Map{{0, 1000, 2}, {5, 1001, 1}}, "[1]"},
-		{"the same", []Map{{0, 1000, 1}, {0, 1000, 1}}, "[1]"},
-		{"overflow inside", []Map{{math.MaxUint32, 0, 2}}, "[0]: 2 ids from 4294967295 on, outside from 0 on goes beyond the last id"},
+		{"size 0", []Map{{0, 1000, 0}}, "x[0]: its size is 0"},
+		{"overlap inside", []Map{{0, 1000, 2}, {1, 2000, 1}}, "x[1]: 1 ids from 1 on, outside from 2000 on overlaps [0]"},
+		{"overlap outside", []Map{{0, 1000, 2}, {5, 1001, 1}}, "x[1]"},
+		{"the same", []Map{{0, 1000, 1}, {0, 1000, 1}}, "x[1]"},
+		{"overflow inside", []Map{{math.MaxUint32, 0, 2}}, "x[0]: 2 ids from 4294967295 on, outside from 0 on goes beyond the last id"},
 		{"overflow outside", []Map{{0, math.MaxUint32, 2}}, "beyond the last id"},
-		{"too many", make([]Map, maxMaps+1), "341 ranges"},
+		{"too many", make([]Map, maxMaps+1), "x: 341 ranges"},
 	} {
-		err := Check(tc.maps)
+		err := Check("x", tc.maps)
 		if (err == nil) != (tc.want == "") || err != nil && !strings.Contains(err.Error(), tc.want) {
 			t.Errorf("%s: %v, want %q", tc.name, err, tc.want)
 		}

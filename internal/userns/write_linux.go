@@ -4,9 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"strconv"
-	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -48,28 +46,4 @@ func explain(what string, maps []Map, err error) error {
 		return fmt.Errorf("%w: without privileges only the own id can be mapped, and what /etc/subuid and /etc/subgid grant by newuidmap and newgidmap", err)
 	}
 	return err
-}
-
-// Tools are the paths of newuidmap(1) and newgidmap(1), both or none.
-func Tools() (newuidmap, newgidmap string) {
-	u, uerr := exec.LookPath("newuidmap")
-	g, gerr := exec.LookPath("newgidmap")
-	if uerr != nil || gerr != nil {
-		return "", ""
-	}
-	return u, g
-}
-
-// WriteByTool is one half of Write, for those who need newuidmap or newgidmap to
-// do it.
-func WriteByTool(tool string, pid int, maps []Map) error {
-	args := []string{strconv.Itoa(pid)}
-	for _, m := range maps {
-		args = append(args, fmt.Sprint(m.ID), fmt.Sprint(m.Host), fmt.Sprint(m.Size))
-	}
-	out, err := exec.Command(tool, args...).CombinedOutput()
-	if err != nil {
-		return fmt.Errorf("%s: %w: %s", tool, err, strings.TrimSpace(string(out)))
-	}
-	return nil
 }

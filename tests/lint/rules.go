@@ -41,7 +41,7 @@ func rules() []rule {
 		},
 		{
 			dir:    "nsmount",
-			own:    []string{"overlayfs", "tmpdetect", "pathres", "internal/stubs", "internal/rlimit", "internal/terminal", "internal/seccomp"},
+			own:    []string{"overlayfs", "tmpdetect", "pathres", "internal/stubs", "internal/rlimit", "internal/terminal", "internal/seccomp", "internal/userns"},
 			others: []string{xsys, spec, mountinfo},
 			limits: map[string]func(string) bool{
 				spec:      compileSide,

@@ -179,3 +179,41 @@ func TestOff(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 }
+
+// TestMappings: config.json says which ids the user namespace has, as runc spec
+// --rootless writes it.
+func TestMappings(t *testing.T) {
+	both(t, func(t *testing.T, p *person) {
+		p.spec.Linux.Namespaces = append(p.spec.Linux.Namespaces, specs.LinuxNamespace{Type: specs.UserNamespace})
+		p.spec.Linux.UIDMappings = []specs.LinuxIDMapping{{ContainerID: 0, HostID: uint32(p.uid), Size: 1}}
+		p.spec.Linux.GIDMappings = p.spec.Linux.UIDMappings
+		p.save()
+		if r := p.good("run", "--", "cat", "/proc/self/uid_map"); strings.Join(strings.Fields(r.Out), " ") != strings.TrimSpace("0 "+map[int]string{granted: "3001", alone: "3002"}[p.uid]+" 1") {
+			t.Errorf("%+v", r)
+		}
+		p.spec.Linux.UIDMappings = []specs.LinuxIDMapping{{ContainerID: 0, HostID: 0, Size: 1}}
+		p.save()
+		if r := p.nsboot("run", "--", "id"); r.Code != 125 || !strings.Contains(r.Err, "uid") {
+			t.Errorf("somebody else's id: %+v", r)
+		}
+	})
+}
+
+// TestDevices: where no device can be made the host's are bound, the config's too.
+func TestDevices(t *testing.T) {
+	for _, profile := range []string{"runsc", "oci"} {
+		p := newPerson(t, alone)
+		p.spec.Mounts = append(p.spec.Mounts, specs.Mount{Destination: "/dev", Type: "tmpfs", Options: []string{"mode=755"}})
+		p.spec.Linux.Devices = []specs.LinuxDevice{{Path: "/dev/full", Type: "c", Major: 1, Minor: 7}}
+		p.save()
+		r := p.nsboot("--profile="+profile, "run", "--", "sh", "-c", "echo > /dev/null; busybox stat -c %t:%T /dev/null /dev/full; echo > /dev/full")
+		if r.Out != "1:3\n1:7\n" || !strings.Contains(r.Err, "No space left") {
+			t.Errorf("%s: %+v", profile, r)
+		}
+		p.spec.Linux.Devices = []specs.LinuxDevice{{Path: "/dev/zero2", Type: "c", Major: 1, Minor: 5}}
+		p.save()
+		if r := p.nsboot("--profile="+profile, "run"); r.Code != 125 || !strings.Contains(r.Err, "linux.devices[0] /dev/zero2") || !strings.Contains(r.Err, "none can be made here") {
+			t.Errorf("%s: a device that the host does not have there: %+v", profile, r)
+		}
+	}
+}
