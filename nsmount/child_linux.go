@@ -33,12 +33,12 @@ func runtimeAfterForkInChild()
 // it, and the launcher keeps it alive.
 type script struct {
 	wantProc  bool
-	procAttrs uintptr     // MOUNT_ATTR_ of the child's procfs
-	procData  []fsParam   // and its own options: hidepid=2
-	parentFD  uintptr     // pidfd of nsboot; unused in place
-	goFD      uintptr     // read end: the go message
-	statusFD  uintptr     // write end: records
-	poll      unix.PollFd // on parentFD
+	procAttrs uintptr        // MOUNT_ATTR_ of the child's procfs
+	procData  []fsParam      // and its own options: hidepid=2
+	parentFD  uintptr        // pidfd of nsboot; unused in place
+	goFD      uintptr        // read end: the go message
+	statusFD  uintptr        // write end: records
+	poll      [2]unix.PollFd // on parentFD, goFD
 	zero      unix.Timespec
 
 	// In a user namespace: the process joins userFD, if that is not 0, and then
@@ -273,7 +273,7 @@ func dieWithParent(s *script) syscall.Errno {
 	if _, _, errno := syscall.RawSyscall6(unix.SYS_PRCTL, unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0, 0); errno != 0 {
 		return errno
 	}
-	s.poll.Fd, s.poll.Events = int32(s.parentFD), unix.POLLIN
+	s.poll[0].Fd, s.poll[0].Events = int32(s.parentFD), unix.POLLIN
 	s.zero.Sec, s.zero.Nsec = 0, 0
 	n, _, errno := syscall.RawSyscall6(unix.SYS_PPOLL, uintptr(unsafe.Pointer(&s.poll)), 1, uintptr(unsafe.Pointer(&s.zero)), 0, 0, 0)
 	if errno == 0 && n != 0 {
@@ -284,7 +284,9 @@ func dieWithParent(s *script) syscall.Errno {
 
 // awaitGo blocks until the parent has built the file system and switched the
 // root. There is no end of file to wait for: the table is shared, so this very
-// process holds the write end too. The death signal is what ends the wait.
+// process holds the write end too. The death signal is what ends the wait; or
+// the parent's pidfd: while a killed parent's threads end one by one its children
+// may be init's already, and get no signal any more, before it counts as dead.
 //
 //go:noinline
 //go:norace
@@ -292,7 +294,19 @@ func dieWithParent(s *script) syscall.Errno {
 func awaitGo(s *script) syscall.Errno {
 	var got uintptr
 	for got < unsafe.Sizeof(s.msg.size) || got < uintptr(s.msg.size) {
-		n, _, errno := syscall.RawSyscall(unix.SYS_READ, s.goFD, uintptr(unsafe.Pointer(&s.msg))+got, unsafe.Sizeof(s.msg)-got)
+		s.poll[0].Fd, s.poll[0].Events = int32(s.parentFD), unix.POLLIN
+		s.poll[1].Fd, s.poll[1].Events = int32(s.goFD), unix.POLLIN
+		n, _, errno := syscall.RawSyscall6(unix.SYS_PPOLL, uintptr(unsafe.Pointer(&s.poll)), 2, 0, 0, 0, 0)
+		if errno == 0 && s.poll[1].Revents == 0 {
+			errno = unix.ESRCH
+		}
+		if errno == unix.EINTR {
+			continue
+		}
+		if errno != 0 {
+			return errno
+		}
+		n, _, errno = syscall.RawSyscall(unix.SYS_READ, s.goFD, uintptr(unsafe.Pointer(&s.msg))+got, unsafe.Sizeof(s.msg)-got)
 		switch {
 		case errno == unix.EINTR:
 		case errno != 0:
