@@ -23,6 +23,8 @@ type compareFlags struct {
 	with    []string
 	json    bool
 	noProbe bool
+
+	masked []string // by the bundle's config
 }
 
 func compareCommand(a *app, args []string) (int, error) {
@@ -68,7 +70,7 @@ func (a *app) compareViews(left, right string, f *compareFlags) (int, error) {
 }
 
 // keep says what is to be kept of the views beside their differences.
-func (f *compareFlags) keep() viewdiff.Options { return viewdiff.Options{} }
+func (f *compareFlags) keep() viewdiff.Options { return viewdiff.Options{Masked: f.masked} }
 
 // report prints what was found, and returns the exit code.
 func (a *app) report(r *viewdiff.Report, started time.Time, f *compareFlags) (int, error) {

@@ -53,9 +53,12 @@ func (a *app) compareRuntimes(f *compareFlags) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	if l := bundle.spec.Linux; l != nil {
+		f.masked = append(append(f.masked, l.MaskedPaths...), l.ReadonlyPaths...)
+	}
 	ctx, signalled, stop := untilSignal()
 	defer stop()
-	t, err := trial.New(bundle, "/proc/self/exe")
+	t, err := trial.New(bundle.dir, "/proc/self/exe")
 	if err != nil {
 		return 0, fmt.Errorf("compare: %w", err)
 	}
@@ -85,19 +88,21 @@ func quoted(text string) string {
 	return "  | " + strings.ReplaceAll(text, "\n", "\n  | ")
 }
 
-// bundleOf is the absolute path of a bundle whose config.json can be read.
-func bundleOf(dir string) (string, error) {
+// bundleOf reads a bundle's config.json. What of it this build refuses is no
+// matter here: nsboot itself will say so.
+func bundleOf(dir string) (*bundle, error) {
 	abs, err := filepath.Abs(dir)
 	if err != nil {
-		return "", fmt.Errorf("bundle %s: %w", dir, err)
+		return nil, fmt.Errorf("bundle %s: %w", dir, err)
 	}
-	if _, err := config.Load(abs); err != nil {
-		if errors.Is(err, os.ErrNotExist) {
-			return "", &nsmount.HintError{Err: err, HintText: "--bundle names the directory with config.json; nsboot spec writes one"}
-		}
-		return "", err
+	c, err := config.Load(abs)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, &nsmount.HintError{Err: err, HintText: "--bundle names the directory with config.json; nsboot spec writes one"}
 	}
-	return abs, nil
+	if err != nil {
+		return nil, err
+	}
+	return &bundle{dir: abs, spec: c.Spec}, nil
 }
 
 // untilSignal returns a context that a signal cancels, and which it was.

@@ -22,13 +22,13 @@ type mount struct {
 func (l *look) readMounts() (hidden []mount, byTable bool) {
 	f, err := os.Open("/proc/self/mountinfo")
 	if err != nil {
-		l.mounts = foundMounts()
+		l.mounts = l.foundMounts()
 		return nil, false
 	}
 	defer f.Close()
 	table, err := mountinfo.GetMountsFromReader(f, nil)
 	if err != nil || len(table) == 0 {
-		l.mounts = foundMounts()
+		l.mounts = l.foundMounts()
 		return nil, false
 	}
 	var all []mount
@@ -135,11 +135,11 @@ func land(all []mount, over map[int][]int, at int, p string) int {
 
 // foundMounts finds mount points without a table: where the device number
 // changes, down to the third level.
-func foundMounts() (out []mount) {
+func (l *look) foundMounts() (out []mount) {
 	var visit func(p string, above uint64, depth int)
 	visit = func(p string, above uint64, depth int) {
 		var st unix.Stat_t
-		if unix.Lstat(p, &st) != nil {
+		if l.skips(p) || unix.Lstat(p, &st) != nil {
 			return
 		}
 		if p == "/" || st.Dev != above {
@@ -168,7 +168,7 @@ func (l *look) mountRecords(hidden []mount) {
 		f := map[string]string{}
 		for ; n < len(hidden) && hidden[n].path == hidden[i].path; n++ {
 			h := hidden[n].facts
-			f[strconv.Itoa(n-i+1)] = h["type"] + " " + Flags(h)
+			f[strconv.Itoa(n-i+1)] = h["type"] + " " + h["access"]
 		}
 		l.put(Record{Kind: KindHidden, Path: hidden[i].path, Facts: f})
 		i = n

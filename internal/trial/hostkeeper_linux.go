@@ -44,20 +44,42 @@ func newKeeper(l *layout, more ...string) *keeper {
 		}
 	}
 	seen := map[spot]bool{}
-	for _, p := range append(places, more...) {
-		for _, part := range parts(p) {
+	for places = append(places, more...); len(places) > 0; places = places[1:] {
+		for _, part := range parts(places[0]) {
 			for _, s := range l.onHost(part) {
 				if seen[s] {
 					continue
 				}
-				if seen[s] = true; !s.there() {
+				seen[s] = true
+				if !s.there() {
 					k.absent = append(k.absent, s)
 					k.keepTimes(spot{s.dir, up(s.rel)})
+				} else if target := s.link(); target != "" && len(places) < 1000 {
+					// A mount point is made where a link leads.
+					if !path.IsAbs(target) {
+						target = path.Join(path.Dir(part), target)
+					}
+					places = append(places, path.Join(target, strings.TrimPrefix(places[0], part)))
 				}
 			}
 		}
 	}
 	return k
+}
+
+// link is the text of the link at the spot, or nothing.
+func (s spot) link() string {
+	fd, err := s.open(unix.O_PATH | unix.O_NOFOLLOW)
+	if err != nil {
+		return ""
+	}
+	defer unix.Close(fd)
+	text := make([]byte, unix.PathMax)
+	n, err := unix.Readlinkat(fd, "", text)
+	if err != nil {
+		return ""
+	}
+	return string(text[:n])
 }
 
 // parts are a path and its parents, the shortest first.

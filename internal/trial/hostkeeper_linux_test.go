@@ -24,18 +24,19 @@ func TestKeeper(t *testing.T) {
 	must(os.MkdirAll(at("outside"), 0o755))
 	must(os.Symlink(at("outside"), at("rootfs/link")))
 	must(os.Symlink("there", at("rootfs/in")))
+	must(os.Symlink("../run/dangling", at("rootfs/there/link")))
 	old := time.Unix(1e9, 0)
 	for _, p := range []string{"rootfs/there", "rootfs"} {
 		must(os.Chtimes(at(p), old, old))
 	}
 	l := &layout{cwd: "/new/cwd"}
-	for _, d := range []string{"/there", "/a/b", "/file", "/used", "/link/x", "/in/y"} {
+	for _, d := range []string{"/there", "/a/b", "/file", "/used", "/link/x", "/in/y", "/in/link/z"} {
 		l.trees = append(l.trees, tree{destination: d})
 	}
 	l.trees = append([]tree{{"/", at("rootfs")}}, l.trees...)
 	k := newKeeper(l, "/dev/program")
 
-	for _, p := range []string{"a/b", "used/by", "new/cwd", "dev/pts", "there/y"} {
+	for _, p := range []string{"a/b", "used/by", "new/cwd", "dev/pts", "there/y", "run/dangling/z"} {
 		must(os.MkdirAll(at("rootfs/"+p), 0o755))
 	}
 	must(os.MkdirAll(at("outside/x"), 0o755))
@@ -45,7 +46,7 @@ func TestKeeper(t *testing.T) {
 	must(unix.Mkfifo(at("rootfs/dev/null"), 0o600))
 	k.restore()
 
-	for _, p := range []string{"rootfs/a", "rootfs/file", "rootfs/new", "rootfs/dev", "rootfs/there/y"} {
+	for _, p := range []string{"rootfs/a", "rootfs/file", "rootfs/new", "rootfs/dev", "rootfs/there/y", "rootfs/run"} {
 		if _, err := os.Lstat(at(p)); err == nil {
 			t.Errorf("%s was left behind", p)
 		}

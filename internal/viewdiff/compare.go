@@ -27,7 +27,7 @@ type comparison struct {
 
 // Compare merges two views. An error says which view is at fault.
 func Compare(a, b Side, o Options) (*Result, error) {
-	c := &comparison{r: &Result{A: a.Name, B: b.Name}, mounts: map[string]*Mount{}, trees: newTreeRows(o.TreeRows), rules: rules()}
+	c := &comparison{r: &Result{A: a.Name, B: b.Name}, mounts: map[string]*Mount{}, trees: newTreeRows(o.TreeRows), rules: rules(o.Masked)}
 	for i, s := range []Side{a, b} {
 		head, err := s.View.Header()
 		if err != nil {
@@ -171,7 +171,7 @@ func (c *comparison) facts(m *Mount, a, b *fsview.Record) {
 	}
 	for _, f := range names(a, b) {
 		x, y := a.Facts[f], b.Facts[f]
-		if x == fsview.NotTried || y == fsview.NotTried || f == "size" && a.Facts["statfs type"] != b.Facts["statfs type"] {
+		if follows(a, b, f) {
 			continue
 		}
 		class := Same
@@ -180,6 +180,20 @@ func (c *comparison) facts(m *Mount, a, b *fsview.Record) {
 		}
 		c.count(m, class)
 	}
+}
+
+// follows reports whether a fact can only differ because another does: what could
+// not be tried on one side, or the size of what is a tmpfs on one side.
+func follows(a, b *fsview.Record, fact string) bool {
+	x, inA := a.Facts[fact]
+	y, inB := b.Facts[fact]
+	switch {
+	case x == fsview.NotTried || y == fsview.NotTried:
+		return true
+	case a.Kind == fsview.KindProbe:
+		return !inA || !inB
+	}
+	return fact == "size" && a.Facts["statfs type"] != b.Facts["statfs type"]
 }
 
 // names are those of the facts of either record.

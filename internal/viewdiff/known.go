@@ -11,35 +11,39 @@ import (
 // A rule says which differences a row of DIVERGENCES.md explains: those in which
 // all that it names is so. An empty list is anything, a word that ends in * a beginning.
 type rule struct {
-	row    string
-	kinds  []string // of the record
-	facts  []string // "" is the whole record: only one side has it
-	types  []string // nsboot's type of the mount that it is in
-	paths  []string
-	ours   []string // nsboot's values
-	theirs []string // the other's
+	row     string
+	kinds   []string // of the record
+	facts   []string // "" is the whole record: only one side has it
+	types   []string // nsboot's type of the mount that it is in
+	there   []string // the other's type of that mount
+	paths   []string
+	entries []string // type of the entry
+	ours    []string // nsboot's values
+	theirs  []string // the other's
 }
 
 // explain returns the row of DIVERGENCES.md that explains a difference, or
 // nothing.
 func (c *comparison) explain(m *Mount, rec *fsview.Record, fact, a, b string) string {
-	typ := m.A["type"]
+	ours, theirs := m.A, m.B
 	switch c.ours {
 	case noSide:
 		return ""
 	case sideB:
-		typ, a, b = m.B["type"], b, a
+		ours, theirs, a, b = m.B, m.A, b, a
 	}
-	if typ == "" {
-		typ = cmp.Or(m.A["type"], m.B["type"])
-	}
+	there := typeOf(theirs)
+	typ := cmp.Or(typeOf(ours), there)
 	for _, r := range c.rules {
-		if r.explains(typ, rec, fact, a, b) {
+		if r.explains(typ, there, rec, fact, a, b) {
 			return r.row
 		}
 	}
 	return ""
 }
+
+// typeOf is a mount's type, by its statfs where there is no table.
+func typeOf(mount map[string]string) string { return cmp.Or(mount["type"], mount["statfs type"]) }
 
 // side is one of the two views, or neither.
 type side int
@@ -64,8 +68,8 @@ func oursOf(headers [2]map[string]string) side {
 	return noSide
 }
 
-func (r *rule) explains(typ string, rec *fsview.Record, fact, ours, theirs string) bool {
-	return has(r.kinds, rec.Kind) && has(r.facts, fact) && has(r.types, typ) && has(r.ours, ours) && has(r.theirs, theirs) && has(r.paths, rec.Path)
+func (r *rule) explains(typ, there string, rec *fsview.Record, fact, ours, theirs string) bool {
+	return has(r.kinds, rec.Kind) && has(r.facts, fact) && has(r.types, typ) && has(r.there, there) && has(r.ours, ours) && has(r.theirs, theirs) && has(r.paths, rec.Path) && has(r.entries, rec.Facts["type"])
 }
 
 // has reports whether a list has a word.
@@ -80,5 +84,12 @@ func has(list []string, word string) bool {
 func is(words ...string) []string { return words }
 
 // rules are made when they are asked for: a boot has no use for them. The first
-// that fits counts.
-func rules() []rule { return slices.Concat(mountRules(), probeRules(), entryRules(), processRules()) }
+// that fits counts. masked are the paths that the config masks or makes
+// read-only, as far as that is known.
+func rules(masked []string) []rule {
+	hidden := is("/proc/*", "/sys/firmware")
+	for _, p := range masked {
+		hidden = append(hidden, p, p+"/*")
+	}
+	return slices.Concat(mountRules(hidden), probeRules(), entryRules(hidden), processRules())
+}

@@ -3,20 +3,21 @@ package viewdiff
 import "github.com/nsboot/nsboot/internal/fsview"
 
 // mountRules explain differences of mount tables and statfs.
-func mountRules() []rule {
+func mountRules(masked []string) []rule {
 	kind := is(fsview.KindMount)
 	return []rule{
 		{row: "seen-fs-type", kinds: kind, facts: is("type", "statfs type"), theirs: is("9p")},
-		{row: "seen-masked", kinds: kind, facts: is("nosuid", "nodev", "noexec", "size", "statfs flags", "access", "atime", "type"), types: is("tmpfs"), paths: is("/proc/*", "/sys/firmware")},
+		{row: "seen-masked", kinds: kind, facts: is("nosuid", "nodev", "noexec", "size", "statfs flags", "access", "atime", "type"), types: is("tmpfs"), paths: masked},
 		{row: "seen-atime", kinds: kind, facts: is("atime"), ours: is("relatime"), theirs: is("strictatime")},
 		{row: "seen-statfs-flags", kinds: kind, facts: is("statfs flags"), theirs: is("")},
 		{row: "seen-tmpfs-size", kinds: kind, facts: is("size"), theirs: is("9223372036854771712")},
-		{row: "masked-paths", kinds: kind, facts: is(""), paths: is("/proc/*", "/sys/firmware"), ours: is(Here)},
+		{row: "masked-paths", kinds: is(fsview.KindMount, fsview.KindHidden), facts: is(""), paths: masked, ours: is(Here)},
 		{row: "D3-flags", kinds: kind, facts: is("nosuid", "nodev", "noexec", "statfs flags"), types: is("proc", "sysfs")},
 		{row: "D3-flags", kinds: kind, facts: is("access"), types: is("sysfs"), ours: is("ro"), theirs: is("rw")},
 		{row: "D3-flags", kinds: kind, facts: is("nosuid", "nodev", "noexec"), paths: is("/dev", "/dev/pts", "/tmp"), ours: is("yes"), theirs: is("")},
 		{row: "seen-mount-flags", kinds: kind, facts: is("nosuid", "nodev"), ours: is("yes"), theirs: is("")},
 		{row: "S1-read-only-root", kinds: kind, facts: is("type", "statfs type"), ours: is("overlay")},
+		{row: "seen-fs-type", kinds: is(fsview.KindHidden), theirs: is("9p *")},
 		{row: "seen-cgroups", types: is("cgroup", "cgroup2")},
 		{row: "seen-cgroups", paths: is("/sys/fs/cgroup", "/sys/fs/cgroup/*")},
 	}
@@ -34,16 +35,23 @@ func probeRules() []rule {
 		{row: "seen-ofd-lock", kinds: kind, facts: is("lock of the open file"), ours: is("ok"), theirs: is("EINVAL")},
 		{row: "seen-xattrs", kinds: kind, facts: is("xattr*"), theirs: is(no)},
 		{row: "seen-device-nodes", kinds: kind, facts: is("mknod of a device"), ours: is("EPERM"), theirs: is("ok")},
+		{row: "seen-device-nodes", kinds: kind, facts: is("mknod of a device"), there: is("9p"), ours: is("ok"), theirs: is("EPERM")},
+		{row: "D3-flags", kinds: kind, facts: is("open a device"), paths: is("/tmp"), ours: is("EACCES"), theirs: is("ok")},
 		{row: "seen-atime", kinds: kind, facts: is("time of access"), ours: is("moves once a day"), theirs: is("moves at each read")},
+		{row: "seen-atime", kinds: kind, facts: is("time of access"), there: is("9p"), ours: is("stands still"), theirs: is("moves once a day")},
+		{row: "seen-read-only-tmpfs", kinds: kind, facts: is("chmod", "chown"), types: is("tmpfs"), ours: is("EROFS"), theirs: is("ok")},
+		{row: "seen-errno-order", kinds: kind, facts: is("link to another mount", "rename to another mount"), ours: is("EXDEV"), theirs: is("EACCES")},
+		{row: "seen-errno-order", kinds: kind, facts: is("create", "mkdir", "symlink", "mknod*", "chmod", "chown", "O_TMPFILE", "open for writing"), ours: is("EROFS"), theirs: is("EACCES", "EPERM")},
 	}
 }
 
 // entryRules explain differences of the trees.
-func entryRules() []rule {
+func entryRules(masked []string) []rule {
 	kind := is(fsview.KindEntry)
 	return []rule{
-		{row: "seen-masked", kinds: kind, facts: is("mode", "uid", "gid"), types: is("tmpfs"), paths: is("/proc/*", "/sys/firmware"), theirs: is("1777", "65534")},
-		{row: "masked-paths", kinds: kind, facts: is("", "type", "mode", "links"), types: is("tmpfs"), paths: is("/proc/*", "/sys/firmware")},
+		{row: "seen-masked", kinds: kind, facts: is("mode", "uid", "gid"), types: is("tmpfs"), paths: masked, theirs: is("1777", "65534")},
+		{row: "masked-paths", kinds: kind, facts: is("", "type", "mode", "links"), types: is("tmpfs"), paths: masked},
+		{row: "seen-stub-mode", kinds: kind, facts: is("mode"), entries: is("directory"), ours: is("0755"), theirs: is("0777")},
 		{row: "seen-proc-files", kinds: kind, facts: is(""), types: is("proc")},
 		{row: "seen-dev-nodes", kinds: kind, facts: is(""), paths: is("/dev/fuse", "/dev/net", "/dev/core"), theirs: is(Here)},
 		{row: "seen-dev-nodes", kinds: kind, facts: is("links"), paths: is("/dev")},

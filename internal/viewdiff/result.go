@@ -15,6 +15,9 @@ type Options struct {
 	TreeRows int
 	// Recorded says that nobody knows which view is nsboot's; else it is the first.
 	Recorded bool
+	// Masked are the paths that the config masks or makes read-only, if that is
+	// known.
+	Masked []string
 }
 
 // Class is what a thing is on comparison.

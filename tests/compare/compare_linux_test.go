@@ -81,11 +81,16 @@ func TestAgainstRunsc(t *testing.T) {
 func TestAgainstRunscOptions(t *testing.T) {
 	runtime(t, "runsc")
 	l := newLab(t)
-	l.spec.Mounts = append(l.spec.Mounts, specs.Mount{Destination: "/scratch", Type: "tmpfs", Source: "tmpfs", Options: []string{"nosuid", "nodev", "size=64k"}})
-	l.spec.Linux.MaskedPaths, l.spec.Linux.ReadonlyPaths = []string{"/proc/keys", "/proc/acpi", "/sys/firmware"}, []string{"/proc/sys"}
+	l.spec.Mounts = append(l.spec.Mounts, specs.Mount{Destination: "/scratch", Type: "tmpfs", Source: "tmpfs", Options: []string{"nosuid", "nodev", "size=64k"}},
+		specs.Mount{Destination: "/fixed", Type: "tmpfs", Source: "tmpfs", Options: []string{"ro", "size=64k"}},
+		specs.Mount{Destination: "/missing/dir/t", Type: "tmpfs", Source: "tmpfs", Options: []string{"size=64k", "mode=1777"}})
+	l.spec.Linux.MaskedPaths, l.spec.Linux.ReadonlyPaths = []string{"/proc/keys", "/proc/acpi", "/sys/firmware", "/etc/hosts"}, []string{"/proc/sys", "/bin"}
 	l.save()
 	rows := unknown(t, l.report(0, "compare", "--json").Comparisons[0])
-	wantRows(t, rows, "seen-mount-flags", "masked-paths")
+	l.spec.Process.User = specs.User{UID: 1000, GID: 1000}
+	l.save()
+	rows = append(rows, unknown(t, l.report(0, "compare", "--json").Comparisons[0])...)
+	wantRows(t, rows, "seen-mount-flags", "masked-paths", "seen-stub-mode", "seen-read-only-tmpfs", "seen-errno-order")
 }
 
 // engineMounts are those of what `runc spec` writes.
