@@ -194,6 +194,11 @@ func (c *contest) run(ctx context.Context, runtimes []trial.Runtime) (*viewdiff.
 		}
 		report.Comparisons = append(report.Comparisons, &viewdiff.Comparison{Result: r})
 	}
+	if c.flags.time {
+		err := c.measure(ctx, report)
+		report.Failures = c.failures
+		return report, err
+	}
 	return report, nil
 }
 

@@ -67,7 +67,7 @@ _nsboot() {
     --cgroup-manager) COMPREPLY=($(compgen -W "auto cgroupfs disabled systemd" -- "$cur")); return ;;
     --bundle | -b | --rootfs | --root) compopt -o filenames; COMPREPLY=($(compgen -d -- "$cur")); return ;;
     --plan | --log | --rw | --pid-file | --process | --resources | --console-socket) compopt -o default; return ;;
-    --skip) compopt -o default; return ;;
+    --skip | --html) compopt -o default; return ;;
     --with) COMPREPLY=($(compgen -c -- "$cur")); return ;;
     --max-entries | --depth | --probe-name) return ;;
     --ignore | --source-fds | --preserve-fds | --user | --cwd | --env | --cap) return ;;
@@ -92,12 +92,12 @@ _nsboot() {
         fi ;;
     features | version) COMPREPLY=($(compgen -W "--help" -- "$cur")) ;;
     view) if [[ $cur == -* ]]; then
-            COMPREPLY=($(compgen -W "--json --no-probe --max-entries --depth --skip --probe-name --help" -- "$cur"))
+            COMPREPLY=($(compgen -W "--json --time --no-probe --max-entries --depth --skip --probe-name --help" -- "$cur"))
         else
             compopt -o default
         fi ;;
     compare) if [[ $cur == -* ]]; then
-            COMPREPLY=($(compgen -W "--bundle --with --json --no-probe --help" -- "$cur"))
+            COMPREPLY=($(compgen -W "--bundle --with --json --time --html --no-probe --help" -- "$cur"))
         else
             compopt -o default
         fi ;;
@@ -170,11 +170,11 @@ _nsboot() {
         '--help[print the help]' '1:target:_files -/' ;;
     umount) _arguments '--help[print the help]' '1:target:_files -/' ;;
     features | version) _arguments '--help[print the help]' ;;
-    view) _arguments '--json[a line of JSON for each thing]' '--no-probe[try nothing]' '--max-entries=[bound of the tree]:number:' \
+    view) _arguments '--json[a line of JSON for each thing]' '--time[measure instead]' '--no-probe[try nothing]' '--max-entries=[bound of the tree]:number:' \
         '--depth=[bound of the tree]:number:' '*--skip=[leave out]:path:_files' '--probe-name=[name of what is tried]:name:' \
         '--help[print the help]' '*:path:_files' ;;
     compare) _arguments '(-b --bundle)'{-b,--bundle=}'[directory of the bundle]:bundle:_files -/' '*--with=[a runtime]:command:_command_names' \
-        '--json[print a JSON document]' '--no-probe[try nothing]' '--help[print the help]' '*:view:_files' ;;
+        '--json[print a JSON document]' '--time[measure as well]' '--html=[write a page]:file:_files' '--no-probe[try nothing]' '--help[print the help]' '*:view:_files' ;;
     spec) _arguments '--rootfs=[root file system]:directory:_files -/' '--help[print the help]' ;;
     delete) _arguments '(-f --force)'{-f,--force}'[kill it first; gone is no error]' '--help[print the help]' "1:ID:($(nsboot list -q 2>/dev/null))" ;;
     completion) _arguments '1:shell:(bash zsh fish)' ;;
@@ -240,6 +240,8 @@ complete -c nsboot -n '__fish_seen_subcommand_from exec' -s t -l tty -d 'termina
 complete -c nsboot -n '__fish_seen_subcommand_from view compare' -F
 complete -c nsboot -n '__fish_seen_subcommand_from compare' -l with -x -a '(__fish_complete_command)' -d 'a runtime'
 complete -c nsboot -n '__fish_seen_subcommand_from compare' -l json -d 'print a JSON document'
+complete -c nsboot -n '__fish_seen_subcommand_from view compare' -l time -d 'measure'
+complete -c nsboot -n '__fish_seen_subcommand_from compare' -l html -r -F -d 'write a page'
 complete -c nsboot -n '__fish_seen_subcommand_from compare' -l no-probe -d 'try nothing'
 complete -c nsboot -n '__fish_seen_subcommand_from view' -l json -d 'a line of JSON for each thing'
 complete -c nsboot -n '__fish_seen_subcommand_from view' -l no-probe -d 'try nothing'

@@ -24,10 +24,13 @@ nsboot view as the process, and shows what differs, by mount point: known is wha
 a row of DIVERGENCES.md explains, different is what none does. With two files it
 compares views that nsboot view --json wrote.
 
+With --time each runtime also measures small operations on files, in turns.
+
 The exit code is 0 if nothing is different, 1 if something is, 2 if a runtime
 failed. Where the config lets it, things are tried in directories of the host and
 removed again; --no-probe tries nothing. The bundle is left as it was.
 `, `  sudo nsboot compare
+  sudo nsboot compare --time --html report.html
   sudo nsboot --profile oci compare --with runc --with 'crun --debug' --bundle /srv/web
   nsboot compare yesterday.json today.json
 `

@@ -6,6 +6,7 @@ import (
 	"os/signal"
 	"sync/atomic"
 
+	"github.com/nsboot/nsboot/internal/fsbench"
 	"github.com/nsboot/nsboot/internal/fsview"
 	"github.com/nsboot/nsboot/nsmount"
 	"golang.org/x/sys/unix"
@@ -14,6 +15,7 @@ import (
 // viewFlags are the flags of view.
 type viewFlags struct {
 	json, noProbe bool
+	time          bool
 	probeName     string
 	skip          []string
 	entries       int
@@ -24,6 +26,7 @@ func viewCommand(a *app, args []string) (int, error) {
 	var f viewFlags
 	fs := newFlags("view")
 	fs.BoolVar(&f.json, "json", false, "a line of JSON for each thing seen, which nsboot compare reads")
+	fs.BoolVar(&f.time, "time", false, "measure what small operations cost in each PATH, and nothing else (default / and /tmp)")
 	fs.BoolVar(&f.noProbe, "no-probe", false, "look only: try nothing at the mount points")
 	fs.IntVar(&f.entries, "max-entries", 1000000, "stop the tree after that many entries; 0 is no limit")
 	fs.IntVar(&f.depth, "depth", 0, "descend no further than that below each PATH; 0 is no limit")
@@ -36,7 +39,10 @@ func viewCommand(a *app, args []string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	return a.view(o, f.json)
+	if f.time && len(o.Paths) == 0 {
+		o.Paths = []string{"/", "/tmp"}
+	}
+	return a.view(o, &f)
 }
 
 // options checks the flags.
@@ -65,7 +71,7 @@ func (f *viewFlags) options(paths []string) (fsview.Options, error) {
 
 // view prints what is seen. A signal is waited for until nothing that was tried
 // is left behind.
-func (a *app) view(o fsview.Options, asJSON bool) (int, error) {
+func (a *app) view(o fsview.Options, f *viewFlags) (int, error) {
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, unix.SIGINT, unix.SIGTERM, unix.SIGHUP)
 	defer signal.Stop(signals)
@@ -77,10 +83,15 @@ func (a *app) view(o fsview.Options, asJSON bool) (int, error) {
 		}
 	}()
 	var to fsview.Sink = fsview.NewTextWriter(a.stdout)
-	if asJSON {
+	if f.json {
 		to = fsview.NewWriter(a.stdout)
 	}
-	err := fsview.Look(to, o)
+	var err error
+	if f.time {
+		err = fsbench.Measure(to, fsbench.Options{Places: o.Paths, Name: o.ProbeName, Stop: o.Stop})
+	} else {
+		err = fsview.Look(to, o)
+	}
 	if s := got.Load(); s != 0 {
 		return 128 + int(s), nil
 	}

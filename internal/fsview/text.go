@@ -2,6 +2,7 @@ package fsview
 
 import (
 	"bufio"
+	"cmp"
 	"io"
 	"slices"
 	"strings"
@@ -34,6 +35,9 @@ func (t *TextWriter) Write(r Record) error {
 	f := r.Facts
 	switch r.Kind {
 	case KindView:
+		if f["kernel"] == "" {
+			break
+		}
 		t.line("kernel " + f["kernel"] + ", " + f["machine"] + "; mounts " + f["mounts"])
 	case KindLookup:
 		t.line("  " + pad(r.Path, 9) + f["found"])
@@ -45,6 +49,9 @@ func (t *TextWriter) Write(r Record) error {
 		t.facts("  ", f)
 	case KindCut:
 		t.line("from " + Escape(r.Path) + " on left out: --max-entries")
+	case KindTime:
+		t.line("  " + Escape(r.Path))
+		t.times(f)
 	case KindEnd:
 	default:
 		t.line("  " + Escape(r.Path))
@@ -68,6 +75,8 @@ func titleOf(kind string) string {
 		return "What the mount points do"
 	case KindEntry:
 		return "The tree"
+	case KindTime:
+		return "Times in ns: the median, and all samples"
 	}
 	return ""
 }
@@ -106,6 +115,24 @@ func (t *TextWriter) facts(indent string, f map[string]string) {
 			line += k
 		}
 		t.line(line + ": " + Escape(v))
+	}
+}
+
+// times writes a line for each operation.
+func (t *TextWriter) times(f map[string]string) {
+	ops := make([]string, 0, len(f))
+	for op := range f {
+		ops = append(ops, op)
+	}
+	slices.Sort(ops)
+	for _, op := range ops {
+		samples := strings.Fields(f[op])
+		slices.SortFunc(samples, func(a, b string) int { return cmp.Or(len(a)-len(b), strings.Compare(a, b)) })
+		line := "    " + pad(op, 24)
+		if len(samples) > 1 {
+			line += lpad(samples[len(samples)/2], 9) + "  "
+		}
+		t.line(line + Escape(f[op]))
 	}
 }
 

@@ -44,6 +44,7 @@ func (e *End) Reason() string {
 // A Job is what a run is to do.
 type Job struct {
 	Args  []string // of the program
+	Bench bool     // with a bind and a tmpfs of its own, at BenchPlaces
 	Probe string   // name of what the program makes and removes; removed here if it was killed
 	Out   io.Writer
 }
@@ -51,7 +52,11 @@ type Job struct {
 // Run runs the program once under a runtime. It must be called on the main
 // thread: the runtime dies with the thread that started it.
 func (t *Trial) Run(ctx context.Context, rt Runtime, job Job) (end End) {
-	dir, err := t.prepare(job.Args, nil)
+	var mounts []mount
+	if job.Bench {
+		mounts = t.benchMounts()
+	}
+	dir, err := t.prepare(job.Args, mounts)
 	if err != nil {
 		return End{Code: -1, Err: err}
 	}

@@ -37,16 +37,29 @@ func New(bundle, program string) (*Trial, error) {
 	}
 	t := &Trial{raw: raw, bundle: bundle, layout: l}
 	t.Program = l.programAt(raw, spot.there)
-	t.keeper = newKeeper(l, t.Program)
+	bind, tmpfs := t.BenchPlaces()
+	t.keeper = newKeeper(l, t.Program, bind, tmpfs)
 	// Others than root look for the bundle in there, so they may pass.
 	if t.scratch, err = os.MkdirTemp("", "nsboot-compare-"); err != nil {
 		return nil, fmt.Errorf("scratch directory: %w", err)
 	}
 	t.binary = filepath.Join(t.scratch, "nsboot")
-	if err := errors.Join(os.Chmod(t.scratch, 0o711), copyFile(t.binary, program)); err != nil {
+	bound := filepath.Join(t.scratch, "bind")
+	if err := errors.Join(os.Chmod(t.scratch, 0o711), copyFile(t.binary, program), os.Mkdir(bound, 0o700), os.Chmod(bound, 0o777)); err != nil {
 		return nil, errors.Join(fmt.Errorf("scratch directory: %w", err), t.Close())
 	}
 	return t, nil
+}
+
+// BenchPlaces are where a Job with Bench has a bind and a tmpfs.
+func (t *Trial) BenchPlaces() (bind, tmpfs string) { return t.Program + "-bind", t.Program + "-tmpfs" }
+
+func (t *Trial) benchMounts() []mount {
+	bind, tmpfs := t.BenchPlaces()
+	return []mount{
+		{Destination: bind, Type: "bind", Source: filepath.Join(t.scratch, "bind"), Options: []string{"bind", "rw"}},
+		{Destination: tmpfs, Type: "tmpfs", Source: "tmpfs", Options: []string{"mode=1777"}},
+	}
 }
 
 // Close removes the scratch directory. Nothing is mounted in it.

@@ -16,6 +16,7 @@ func mountRules(masked []string) []rule {
 		{row: "D3-flags", kinds: kind, facts: is("access"), types: is("sysfs"), ours: is("ro"), theirs: is("rw")},
 		{row: "D3-flags", kinds: kind, facts: is("nosuid", "nodev", "noexec"), paths: is("/dev", "/dev/pts", "/tmp"), ours: is("yes"), theirs: is("")},
 		{row: "seen-mount-flags", kinds: kind, facts: is("nosuid", "nodev"), ours: is("yes"), theirs: is("")},
+		{row: "D1-devtmpfs", kinds: kind, facts: is("type", "size"), types: is("tmpfs"), there: is("devtmpfs"), paths: is("/dev")},
 		{row: "S1-read-only-root", kinds: kind, facts: is("type", "statfs type"), ours: is("overlay")},
 		{row: "seen-fs-type", kinds: is(fsview.KindHidden), theirs: is("9p *")},
 		{row: "seen-cgroups", types: is("cgroup", "cgroup2")},
@@ -34,6 +35,7 @@ func probeRules() []rule {
 		{row: "seen-punch-hole", kinds: kind, facts: is("punch a hole"), ours: is("ok"), theirs: is(no)},
 		{row: "seen-ofd-lock", kinds: kind, facts: is("lock of the open file"), ours: is("ok"), theirs: is("EINVAL")},
 		{row: "seen-xattrs", kinds: kind, facts: is("xattr*"), theirs: is(no)},
+		{row: "seen-xattrs", kinds: kind, facts: is("xattr user"), types: is("tmpfs"), ours: is(no), theirs: is("ok")}, // kernels before 6.6
 		{row: "seen-device-nodes", kinds: kind, facts: is("mknod of a device"), ours: is("EPERM"), theirs: is("ok")},
 		{row: "seen-device-nodes", kinds: kind, facts: is("mknod of a device"), there: is("9p"), ours: is("ok"), theirs: is("EPERM")},
 		{row: "D3-flags", kinds: kind, facts: is("open a device"), paths: is("/tmp"), ours: is("EACCES"), theirs: is("ok")},
@@ -53,10 +55,12 @@ func entryRules(masked []string) []rule {
 		{row: "masked-paths", kinds: kind, facts: is("", "type", "mode", "links"), types: is("tmpfs"), paths: masked},
 		{row: "seen-stub-mode", kinds: kind, facts: is("mode"), entries: is("directory"), ours: is("0755"), theirs: is("0777")},
 		{row: "seen-proc-files", kinds: kind, facts: is(""), types: is("proc")},
+		{row: "D1-devtmpfs", kinds: kind, there: is("devtmpfs"), paths: is("/dev", "/dev/*")},
 		{row: "seen-dev-nodes", kinds: kind, facts: is(""), paths: is("/dev/fuse", "/dev/net", "/dev/core"), theirs: is(Here)},
 		{row: "seen-dev-nodes", kinds: kind, facts: is("links"), paths: is("/dev")},
 		{row: "seen-made-up-modes", kinds: kind, facts: is("mode"), types: is("sysfs", "devpts")},
 		{row: "seen-directory-links", kinds: kind, facts: is("links"), types: is("overlay"), ours: is("1")},
+		{row: "seen-directory-links", kinds: kind, facts: is("links"), entries: is("directory"), there: is("9p", "overlay"), theirs: is("2")},
 	}
 }
 

@@ -106,21 +106,21 @@ func (r *Result) Verdict() string {
 	case r.Counts.Different == 1:
 		return "1 unknown difference"
 	case r.Counts.Different > 0:
-		return number(r.Counts.Different) + " unknown differences"
+		return Number(r.Counts.Different) + " unknown differences"
 	case r.Counts.Known == 0:
 		return "no difference"
 	case r.Counts.Known == 1:
 		return "no unknown difference, 1 known"
 	}
-	return "no unknown difference, " + number(r.Counts.Known) + " known"
+	return "no unknown difference, " + Number(r.Counts.Known) + " known"
 }
 
-// number writes thousands apart.
-func number(n int) string {
+// Number writes thousands apart.
+func Number(n int) string {
 	if n < 1000 {
 		return digits(n, 1)
 	}
-	return number(n/1000) + "," + digits(n%1000, 3)
+	return Number(n/1000) + "," + digits(n%1000, 3)
 }
 
 func digits(n, width int) string {

@@ -22,8 +22,8 @@ type textWriter struct {
 func WriteText(w io.Writer, r *Result, color bool) error {
 	t := &textWriter{bufio.NewWriter(w), color}
 	t.line(fsview.Escape(r.A) + " and " + fsview.Escape(r.B) + ": " + t.paint(verdictColor(r), r.Verdict()))
-	t.line(number(r.Counts.All()) + " things seen: " + number(r.Counts.Same) + " the same, " + number(r.Counts.Known) + " known, " +
-		number(r.Counts.Different) + " different; " + number(r.Entries[0]) + " and " + number(r.Entries[1]) + " of them in the trees")
+	t.line(Number(r.Counts.All()) + " things seen: " + Number(r.Counts.Same) + " the same, " + Number(r.Counts.Known) + " known, " +
+		Number(r.Counts.Different) + " different; " + Number(r.Entries[0]) + " and " + Number(r.Entries[1]) + " of them in the trees")
 	if r.Cut != "" {
 		t.line("not compared: the trees from " + r.Cut + " on (--max-entries)")
 	}
@@ -66,7 +66,7 @@ func (t *textWriter) mount(m *Mount) {
 	} else if types := m.Types(); types != "" {
 		title += " (" + types + ")"
 	}
-	t.line("\n" + title + ": " + number(m.Counts.Same) + " the same, " + number(m.Counts.Known) + " known, " + number(m.Counts.Different) + " different")
+	t.line("\n" + title + ": " + Number(m.Counts.Same) + " the same, " + Number(m.Counts.Known) + " known, " + Number(m.Counts.Different) + " different")
 	var known []Difference
 	for i := 0; i < len(m.Differences); i++ {
 		if d := &m.Differences[i]; d.Class == Different {
@@ -143,7 +143,7 @@ func (d *Difference) String() string {
 		}
 	}
 	if d.Below > 0 {
-		text += ", with " + number(d.Below) + " below"
+		text += ", with " + Number(d.Below) + " below"
 	}
 	return text
 }
@@ -160,5 +160,5 @@ func names2(paths []string) string {
 	if len(paths) <= examples {
 		return strings.Join(paths, ", ")
 	}
-	return strings.Join(paths[:examples-1], ", ") + " and " + number(len(paths)-examples+1) + " more"
+	return strings.Join(paths[:examples-1], ", ") + " and " + Number(len(paths)-examples+1) + " more"
 }

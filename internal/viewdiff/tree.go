@@ -103,7 +103,7 @@ func summary(r *fsview.Record) string {
 	if f["device"] != "" {
 		text += " " + f["device"]
 	}
-	if f["links"] != "" && (f["type"] != "directory" || f["links"] != "1") {
+	if f["links"] != "" && f["links"] != "1" {
 		text += " ×" + f["links"]
 	}
 	if f["xattrs"] != "" {

@@ -60,6 +60,8 @@ func rules() []rule {
 		{dir: "internal/rlimit", others: []string{xsys}},
 		{dir: "internal/stack"},
 		{dir: "internal/viewdiff", own: []string{"internal/fsview"}},
+		{dir: "internal/viewpage", own: []string{"internal/fsview", "internal/viewdiff"}},
+		{dir: "internal/fsbench", own: []string{"internal/fsview"}, others: []string{xsys}},
 		{dir: "internal/trial", own: []string{"internal/fsview"}, others: []string{xsys}},
 		{
 			dir:    "internal/fsview",
