@@ -135,12 +135,13 @@ func (s *script) prepareCapabilities(p *Process) {
 	}
 	// The kernel's own last capability ends the loop: one that this build has
 	// no name for is dropped like any other.
+	// One that nsboot does not have is dropped too: a user namespace that the
+	// process enters gives it all.
 	for i := range uintptr(64) {
-		has, err := unix.PrctlRetInt(unix.PR_CAPBSET_READ, i, 0, 0, 0)
-		if err != nil {
+		if _, err := unix.PrctlRetInt(unix.PR_CAPBSET_READ, i, 0, 0, 0); err != nil {
 			break
 		}
-		if has == 1 && c.Bounding&(1<<i) == 0 {
+		if c.Bounding&(1<<i) == 0 {
 			s.dropBound |= 1 << i
 		}
 	}

@@ -60,7 +60,7 @@ func becomePayload(s *script, child bool) {
 	}
 	// Needs CAP_SETPCAP. Nothing below, and no exec, can raise it again.
 	for c := uintptr(0); c < 64; c++ {
-		if s.dropBound&(1<<c) != 0 && r.fails(stageBounding, int32(c), syscallErrno(unix.SYS_PRCTL, unix.PR_CAPBSET_DROP, c, 0, 0)) {
+		if s.dropBound&(1<<c) != 0 && r.fails(stageBounding, int32(c), dropBounding(c)) {
 			return
 		}
 	}
@@ -114,6 +114,22 @@ func becomePayload(s *script, child bool) {
 		}
 	}
 	r.fails(stageExec, 0, syscallErrno(unix.SYS_EXECVE, uintptr(unsafe.Pointer(&s.msg.exe)), uintptr(unsafe.Pointer(s.argv)), uintptr(unsafe.Pointer(s.envv)), 0))
+}
+
+// dropBounding takes a capability out of the bounding set. Without the right to
+// do so, one that is not in it is no failure.
+//
+//go:noinline
+//go:norace
+//go:nosplit
+func dropBounding(c uintptr) syscall.Errno {
+	errno := syscallErrno(unix.SYS_PRCTL, unix.PR_CAPBSET_DROP, c, 0, 0)
+	if errno == unix.EPERM {
+		if has, _, _ := syscall.RawSyscall6(unix.SYS_PRCTL, unix.PR_CAPBSET_READ, c, 0, 0, 0, 0); has == 0 {
+			return 0
+		}
+	}
+	return errno
 }
 
 // inheritOnly leaves descriptors 0, 1, 2 and the preserved ones to be

@@ -90,6 +90,25 @@ func TestUserNamespaceBounds(t *testing.T) {
 	}
 }
 
+// TestUserNamespaceCapabilities: the bounding set is the config's, although a new
+// user namespace comes with all there is, of which nsboot may lack some; and a
+// seccomp filter is loaded by the right that the process has there.
+func TestUserNamespaceCapabilities(t *testing.T) {
+	p := newMapped(t)
+	p.spec.Linux.Seccomp = &specs.LinuxSeccomp{DefaultAction: specs.ActAllow, Syscalls: []specs.LinuxSyscall{{Names: []string{"mkdir"}, Action: specs.ActErrno}}}
+	p.save()
+	look := []string{"busybox", "grep", "-E", "^(CapBnd|Seccomp):", "/proc/self/status"}
+	const want = "CapBnd:\t0000000000201003\nSeccomp:\t2\n"
+	if r := p.good(p.as("", append([]string{"run", "--"}, look...)...)...); r.Out != want {
+		t.Errorf("run: %q, want %q", r.Out, want)
+	}
+	p.good(p.as("", "run", "--detach", "web")...)
+	if r := p.good(p.as("", append([]string{"exec", "web"}, look...)...)...); r.Out != want {
+		t.Errorf("exec: %q, want %q", r.Out, want)
+	}
+	p.good(p.as("", "delete", "--force", "web")...)
+}
+
 // TestUserNamespaceLifecycle: exec joins the user namespace, another container too.
 func TestUserNamespaceLifecycle(t *testing.T) {
 	p := newMapped(t)
