@@ -296,7 +296,7 @@ func awaitGo(s *script) syscall.Errno {
 	for got < unsafe.Sizeof(s.msg.size) || got < uintptr(s.msg.size) {
 		s.poll[0].Fd, s.poll[0].Events = int32(s.parentFD), unix.POLLIN
 		s.poll[1].Fd, s.poll[1].Events = int32(s.goFD), unix.POLLIN
-		n, _, errno := syscall.RawSyscall6(unix.SYS_PPOLL, uintptr(unsafe.Pointer(&s.poll)), 2, 0, 0, 0, 0)
+		errno := syscallErrno(unix.SYS_PPOLL, uintptr(unsafe.Pointer(&s.poll)), 2, 0, 0)
 		if errno == 0 && s.poll[1].Revents == 0 {
 			errno = unix.ESRCH
 		}
@@ -306,7 +306,7 @@ func awaitGo(s *script) syscall.Errno {
 		if errno != 0 {
 			return errno
 		}
-		n, _, errno = syscall.RawSyscall(unix.SYS_READ, s.goFD, uintptr(unsafe.Pointer(&s.msg))+got, unsafe.Sizeof(s.msg)-got)
+		n, _, errno := syscall.RawSyscall(unix.SYS_READ, s.goFD, uintptr(unsafe.Pointer(&s.msg))+got, unsafe.Sizeof(s.msg)-got)
 		switch {
 		case errno == unix.EINTR:
 		case errno != 0:
