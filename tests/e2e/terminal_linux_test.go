@@ -168,6 +168,33 @@ func TestTerminalNobodyReads(t *testing.T) {
 	b.checkHost(before)
 }
 
+// TestTerminalUnread: an output that nobody reads keeps nsboot, as it would keep a
+// plain command, until a signal ends it; the process's exit code is still its.
+func TestTerminalUnread(t *testing.T) {
+	b := newBundle(t).terminal().sh("echo ready; dd if=/dev/zero bs=1000 count=70 2>/dev/null; exit 9")
+	b.save()
+	c := b.commandAsSaved()
+	c.cmd.Stdout = nil
+	out, err := c.cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.start()
+	if n, err := out.Read(make([]byte, 6)); n == 0 {
+		t.Fatal(err)
+	}
+	deadline := time.Now().Add(10 * time.Second)
+	for len(b.processes()) > 1 && time.Now().Before(deadline) { // its own, until it has ended
+		time.Sleep(time.Millisecond)
+	}
+	time.Sleep(50 * time.Millisecond)
+	c.cmd.Process.Signal(unix.SIGTERM)
+	if err := c.cmd.Wait(); c.cmd.ProcessState.ExitCode() != 9 {
+		t.Errorf("%v: %v", err, c.cmd.ProcessState)
+	}
+	c.cancel()
+}
+
 // TestTerminalReopened: a process that lets go of its terminal and takes it again
 // is heard.
 func TestTerminalReopened(t *testing.T) {
@@ -201,10 +228,12 @@ func TestTerminalSize(t *testing.T) {
 	if r := b.boot(); r.Out != "12 34\n" {
 		t.Errorf("no window: %+v", r)
 	}
-	s := screen.Open(t, 40, 70)
-	c := b.onScreen(s)
-	s.Await("40 70\n")
-	c.finish()
+	for range 15 { // it is there before the process looks
+		s := screen.Open(t, 40, 70)
+		c := b.onScreen(s)
+		s.Await("40 70\n")
+		c.finish()
+	}
 	b.spec.Process.ConsoleSize.Width = 1 << 16
 	b.bad(125, []string{"process.consoleSize", "65535"})
 }

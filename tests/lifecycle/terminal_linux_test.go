@@ -261,3 +261,24 @@ func TestExecHostileTerminal(t *testing.T) {
 		l.bad(125, []string{"process.terminal", c.want}, "exec", "--tty", "c", "true")
 	}
 }
+
+// TestPodTerminal: in a pod each container has terminals of its own devpts.
+func TestPodTerminal(t *testing.T) {
+	p := newPod(t, "web")
+	for i, id := range []string{"sb", "web"} {
+		m := p.members[id]
+		m.terminal(lookAtTerminal + "ls /dev/pts; read x; sleep 1000")
+		s := p.socket()
+		p.good("create", "--bundle", m.bundle, "--console-socket", s.path, id)
+		screen := s.receive()
+		p.good("start", id)
+		screen.Await("/dev/pts/0\n21 43\n0 620 88:0\n0\n1\n2\n0")
+		screen.Await("ptmx\n")
+		p.good("verify", id)
+		if r := p.good("exec", "--tty", id, "tty"); r.Out != "/dev/pts/1\n" {
+			t.Errorf("%d %s: exec: %+v", i, id, r)
+		}
+	}
+	p.good("delete", "--force", "web")
+	p.good("delete", "--force", "sb")
+}
