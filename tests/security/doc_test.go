@@ -22,6 +22,12 @@ func TestDocument(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	own, err := filepath.Glob("../../internal/*/*_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	files = append(files, own...)
+	there := map[string]bool{} // two packages may have a test of the same name
 	for _, file := range files {
 		code, err := os.ReadFile(file)
 		if err != nil {
@@ -32,10 +38,12 @@ func TestDocument(t *testing.T) {
 			if here := filepath.Base(filepath.Dir(file)) == "security"; here && !named[name] && name != "TestDocument" {
 				t.Errorf("%s has no row in docs/security.md", name)
 			}
-			delete(named, name)
+			there[name] = true
 		}
 	}
 	for name := range named {
-		t.Errorf("docs/security.md names %s, which is not there", name)
+		if !there[name] {
+			t.Errorf("docs/security.md names %s, which is not there", name)
+		}
 	}
 }
