@@ -20,17 +20,17 @@ func Check(l Layers) error {
 	}
 	for i, fd := range l.Lower {
 		if err := isDir(fd); err != nil {
-			return refuse("", "lower layer %d: %w", i, err)
+			return refuse("", "lower layer %d%s: %w", i+1, nameOf(fd), err)
 		}
 	}
 	if l.Upper < 0 {
 		return nil
 	}
 	if err := isDir(l.Upper); err != nil {
-		return refuse("", "upper directory: %w", err)
+		return refuse("", "upper directory%s: %w", nameOf(l.Upper), err)
 	}
 	if err := isDir(l.Work); err != nil {
-		return refuse("", "work directory: %w", err)
+		return refuse("", "work directory%s: %w", nameOf(l.Work), err)
 	}
 	var fs unix.Statfs_t
 	if err := unix.Fstatfs(l.Upper, &fs); err != nil {
@@ -38,10 +38,10 @@ func Check(l Layers) error {
 	}
 	if fs.Type == unix.OVERLAYFS_SUPER_MAGIC {
 		return refuse("put the upper directory on a tmpfs or on a volume of the container",
-			"the upper directory is itself on an overlay, which the kernel does not take: %w", unix.EINVAL)
+			"the upper directory%s is itself on an overlay, which the kernel does not take: %w", nameOf(l.Upper), unix.EINVAL)
 	}
 	if fs.Flags&unix.ST_RDONLY != 0 {
-		return refuse("", "the upper directory is on a read-only mount: %w", unix.EROFS)
+		return refuse("", "the upper directory%s is on a read-only mount: %w", nameOf(l.Upper), unix.EROFS)
 	}
 	return sameMount(l, refuse)
 }
@@ -62,7 +62,7 @@ func sameMount(l Layers, refuse func(hint, format string, args ...any) error) er
 	}
 	if !sameDev || u.Mask&w.Mask&unix.STATX_MNT_ID != 0 && u.Mnt_id != w.Mnt_id {
 		return refuse("make both on one file system and open them through one mount",
-			"upper and work directory are on different mounts: %w", unix.EXDEV)
+			"upper%s and work directory%s are on different mounts: %w", nameOf(l.Upper), nameOf(l.Work), unix.EXDEV)
 	}
 	return nil
 }
@@ -70,10 +70,21 @@ func sameMount(l Layers, refuse func(hint, format string, args ...any) error) er
 func isDir(fd int) error {
 	var st unix.Stat_t
 	if err := unix.Fstat(fd, &st); err != nil {
-		return fmt.Errorf("descriptor %d: %w", fd, err)
+		return err
 	}
 	if st.Mode&unix.S_IFMT != unix.S_IFDIR {
-		return fmt.Errorf("descriptor %d: %w", fd, unix.ENOTDIR)
+		return unix.ENOTDIR
 	}
 	return nil
+}
+
+// nameOf is where a descriptor leads, in brackets behind a blank, as far as /proc
+// tells; only failures ask.
+func nameOf(fd int) string {
+	buf := make([]byte, unix.PathMax)
+	n, err := unix.Readlink(link(fd), buf)
+	if err != nil {
+		return fmt.Sprintf(" (descriptor %d)", fd)
+	}
+	return fmt.Sprintf(" (%q)", buf[:n])
 }

@@ -48,8 +48,8 @@
 //     user namespace; on an older one or in a user namespace it finds nothing.
 //   - A lower layer changed while it is mounted gives undefined (not dangerous)
 //     results, as always with overlayfs.
-//   - The depth of a stack of overlays cannot be asked of the kernel: it is
-//     explained after the failure, not foreseen.
+//   - The depth of a stack of overlays cannot be asked of the kernel: it is tried
+//     out, beforehand where the upper directory is not new, else after a failure.
 //
 // # Where it differs from runsc
 //

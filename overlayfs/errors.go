@@ -34,6 +34,7 @@ func (e *MountError) Unwrap() error { return e.Err }
 type facts struct {
 	op        step
 	overlaid  int  // layers that are themselves on an overlay
+	deep      int  // the lower layer, from 1 on, that is on two levels of them; 0: none
 	userXattr bool // Options.UserXattr
 	mapped    bool // in a user namespace that is not the initial one
 }
@@ -62,6 +63,9 @@ func explain(err error, log string, f facts) string {
 		return ""
 	}
 	switch {
+	case errors.Is(err, syscall.EINVAL) && log == "" && f.deep > 0:
+		return fmt.Sprintf("lower layer %d is on an overlay over an overlay, and the kernel stacks two levels at most: "+
+			"use a directory of the disk itself, or a tmpfs", f.deep)
 	case errors.Is(err, syscall.EINVAL) && log == "" && f.overlaid > 0:
 		return fmt.Sprintf("%d of the layers are on an overlay already, and the kernel stacks two levels at most: "+
 			"use a directory of the disk itself, or a tmpfs", f.overlaid)

@@ -73,7 +73,7 @@ func (l Layers) limits() error {
 	}
 	for i, fd := range l.Lower {
 		if fd < 0 {
-			return refuse("", "lower layer %d has descriptor %d", i, fd)
+			return refuse("", "lower layer %d has descriptor %d", i+1, fd)
 		}
 	}
 	return nil

@@ -199,7 +199,7 @@ func TestLimits(t *testing.T) {
 		{"same", Layers{Lower: []int{3}, Upper: 4, Work: 4}, "same directory"},
 		{"500", ReadOnly(make([]int, 500)...), ""},
 		{"501", ReadOnly(make([]int, 501)...), "501 lower layers"},
-		{"negative", ReadOnly(3, -1), "lower layer 1"},
+		{"negative", ReadOnly(3, -1), "lower layer 2"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -19,10 +19,9 @@ func Mount(l Layers, o Options) (fd int, err error) {
 	if err != nil {
 		return -1, &MountError{Op: "reading the options", Err: err}
 	}
-	if l.Upper >= 0 && !o.NewUpper && inUse(l, o.UserXattr) {
-		return -1, &MountError{
-			Op: "checking the layers", Hint: explain(unix.EBUSY, "", facts{op: stepLayer}),
-			Err: fmt.Errorf("upper or work directory: %w", unix.EBUSY),
+	if l.Upper >= 0 && !o.NewUpper { // the kernel leaves traces in work before it looks at these
+		if err := unfit(l, o); err != nil {
+			return -1, err
 		}
 	}
 	for m := byDescriptor; ; m++ {
@@ -39,6 +38,24 @@ func Mount(l Layers, o Options) (fd int, err error) {
 			return -1, &err.MountError
 		}
 	}
+}
+
+// unfit finds what Check cannot see and the kernel does not, or too late: an upper
+// or work directory in use, and a layer that has two levels of overlays below it.
+func unfit(l Layers, o Options) error {
+	if inUse(l, o.UserXattr) {
+		return &MountError{
+			Op: "checking the layers", Hint: explain(unix.EBUSY, "", facts{op: stepLayer}),
+			Err: fmt.Errorf("upper or work directory: %w", unix.EBUSY),
+		}
+	}
+	if i := tooDeep(l, o.UserXattr); i >= 0 {
+		return &MountError{
+			Op: "checking the layers", Hint: explain(unix.EINVAL, "", facts{op: stepCreate, deep: i + 1}),
+			Err: fmt.Errorf("lower layer %d%s lies on two levels of overlays already: %w", i+1, nameOf(l.Lower[i]), unix.EINVAL),
+		}
+	}
+	return nil
 }
 
 // writable checks that an overlay with an upper layer came out writable: where the
@@ -122,7 +139,7 @@ func mountBy(m method, l Layers, opts []setting, attr uint64) (int, *attempt) {
 	for i, p := range layers {
 		if err := p.apply(ctx); err != nil {
 			if i < len(l.Lower) && m != byJoined {
-				return fail(stepLayer, fmt.Sprintf("adding lower layer %d %s", i, m), err)
+				return fail(stepLayer, fmt.Sprintf("adding lower layer %d%s %s", i+1, nameOf(l.Lower[i]), m), err)
 			}
 			return fail(stepLayer, fmt.Sprintf("setting %s %s", p.key, m), err)
 		}
@@ -175,7 +192,7 @@ func readLog(ctx int) string {
 
 // lookUp gathers what explain wants to know; only failures pay for it.
 func lookUp(l Layers, o Options, s step) facts {
-	f := facts{op: s, userXattr: o.UserXattr, mapped: inUserNamespace()}
+	f := facts{op: s, userXattr: o.UserXattr, mapped: inUserNamespace(), deep: tooDeep(l, o.UserXattr) + 1}
 	for _, fd := range l.all() {
 		var st unix.Statfs_t
 		if unix.Fstatfs(fd, &st) == nil && st.Type == unix.OVERLAYFS_SUPER_MAGIC {

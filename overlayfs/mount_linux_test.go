@@ -246,8 +246,8 @@ func TestMountErrors(t *testing.T) {
 		hint string
 		is   error
 	}{
-		{"file as layer", overlayfs.ReadOnly(a, file), overlayfs.Options{}, "lower layer 1", "", unix.ENOTDIR},
-		{"closed descriptor", overlayfs.ReadOnly(a, 9999), overlayfs.Options{}, "lower layer 1", "", unix.EBADF},
+		{"file as layer", overlayfs.ReadOnly(a, file), overlayfs.Options{}, "lower layer 2", "", unix.ENOTDIR},
+		{"closed descriptor", overlayfs.ReadOnly(a, 9999), overlayfs.Options{}, "lower layer 2", "", unix.EBADF},
 		{"same layer twice", overlayfs.ReadOnly(a, a), overlayfs.Options{}, "of 2 lower layers", "same directory", unix.ELOOP},
 		{"unknown option", overlayfs.ReadOnly(a, u), overlayfs.Options{Extra: []string{"nosuch=1"}}, "Unknown parameter 'nosuch'", "", unix.EINVAL},
 		{"smuggled layer", overlayfs.ReadOnly(a, u), overlayfs.Options{Extra: []string{"lowerdir=/etc"}}, "lowerdir is set by its own field", "", nil},
