@@ -3,6 +3,7 @@ package nsmount
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/nsboot/nsboot/pathres"
 	"golang.org/x/sys/unix"
@@ -38,6 +39,7 @@ type ApplyOptions struct {
 	sourcePaths []string    // where Sources were, as far as /proc tells; empty: nowhere
 	ids         *ids        // of the container's user namespace
 	shared      map[int]int // replicas of the pod's mounts, by step: detached trees
+	idmaps      []mapped    // user namespaces of the plan's id mappings; nil: made by Apply
 	procErr     error       // why there is no procfs of the container's pid namespace
 
 	before func(call string) error // fault injection of the tests
@@ -64,6 +66,8 @@ type builder struct {
 	slave     int             // the process's terminal; the launcher's
 	saidOwner bool            // told that the owner of a layer's tree is not mapped
 	raced     bool            // another boot's came or went
+	remounts  bool            // some step is a remount
+	made      map[uint64]bool // devices of the file systems that a remount may change
 }
 
 // Apply carries plan out in the calling thread's mount namespace: the root on
@@ -80,6 +84,12 @@ func Apply(plan *Plan, opts ApplyOptions) (*Tree, error) {
 	}
 	if opts.StateDir == "" {
 		opts.StateDir = DefaultStateDir()
+	}
+	if opts.idmaps == nil {
+		if opts.idmaps, err = openIDMaps(plan, &kernel{before: opts.before}); err != nil {
+			return nil, err
+		}
+		defer closeIDMaps(opts.idmaps)
 	}
 	// A mount point that another boot has made goes when that one ends, unless
 	// this one holds the journal too (S5). To ask for a journal at each mount
@@ -113,6 +123,7 @@ func applyOnce(plan *Plan, profile Profile, opts ApplyOptions, hold bool) (tree 
 		k: &kernel{before: opts.before, ids: opts.ids}, plan: plan, profile: profile, opts: opts, empty: -1, hold: hold,
 		mounted: make(map[string]*place), layers: make(map[int]int),
 		subs: make(map[int][]submount), null: -1, slave: -1,
+		remounts: slices.ContainsFunc(plan.Steps, func(s Step) bool { return s.Op == OpRemount }),
 	}
 	b.tree = &Tree{Root: pathres.At(-1), target: -1}
 	b.seen = seenJournals(opts.StateDir)
@@ -234,6 +245,8 @@ func (b *builder) step(i int) error {
 		return b.seal(s)
 	case OpConsole:
 		return b.console(s)
+	case OpRemount:
+		return b.remount(s)
 	}
 	return fmt.Errorf("unknown operation %q", s.Op)
 }

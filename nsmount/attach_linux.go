@@ -47,37 +47,3 @@ func explainAttach(err error, onto int, isDir bool) error {
 	}
 	return fmt.Errorf("attach: %w", err)
 }
-
-// propagate applies the propagation that the options ask for. A bind that asks
-// for none is private, though another one has made the namespace a slave.
-func (b *builder) propagate(s *Step, fd int) error {
-	if len(s.Propagation) == 0 && (s.Op == OpBind || s.Op == OpRoot) && b.plan.hearsHost() {
-		if err := b.k.setattr(fd, true, 0, 0, unix.MS_PRIVATE); err != nil {
-			return fmt.Errorf("make private: %w", err)
-		}
-	}
-	for _, p := range s.Propagation {
-		flag, rec := propagationFlag(p)
-		if err := b.k.setattr(fd, rec, 0, 0, flag); err != nil {
-			return fmt.Errorf("propagation %s: %w", p, err)
-		}
-	}
-	return nil
-}
-
-func propagationFlag(p string) (flag uint64, recursive bool) {
-	if p[0] == 'r' {
-		p, recursive = p[1:], true
-	}
-	switch p {
-	case "shared":
-		flag = unix.MS_SHARED
-	case "slave":
-		flag = unix.MS_SLAVE
-	case "unbindable":
-		flag = unix.MS_UNBINDABLE
-	default:
-		flag = unix.MS_PRIVATE
-	}
-	return flag, recursive
-}

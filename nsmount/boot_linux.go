@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
-	"strings"
 
 	"github.com/nsboot/nsboot/internal/stubs"
 	"github.com/nsboot/nsboot/pathres"
@@ -168,6 +167,9 @@ func (b *booter) prepare() error {
 			return err
 		}
 	}
+	if b.opts.idmaps, err = openIDMaps(b.plan, &kernel{before: b.opts.before}); err != nil {
+		return err
+	}
 	if b.home, err = openHome(); err != nil {
 		return err
 	}
@@ -219,27 +221,6 @@ func (b *booter) forkWithProc(newPID bool) error {
 		b.opts.ProcFD = fd + 1
 	}
 	return nil
-}
-
-// propagation is what / gets before the first mount: private, so that nothing
-// reaches the host; a slave where a mount is to hear of the host's mounts.
-func (b *booter) propagation() uintptr {
-	if b.plan.hearsHost() {
-		return unix.MS_SLAVE
-	}
-	return unix.MS_PRIVATE
-}
-
-// hearsHost reports whether some mount is to hear of the host's mounts.
-func (p *Plan) hearsHost() bool {
-	for i := range p.Steps {
-		for _, opt := range p.Steps[i].Propagation {
-			if strings.HasSuffix(opt, "slave") || strings.HasSuffix(opt, "shared") {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 func (b *booter) procStep() *Step {
@@ -313,10 +294,15 @@ func (b *booter) build() error {
 	if err := b.opts.Moments.built(b.launcher.pid); err != nil {
 		return err
 	}
-	if err := b.switchRoot(); err != nil || b.pod == nil {
+	if err := b.switchRoot(); err != nil {
 		return err
 	}
-	return b.publish()
+	if b.pod != nil {
+		if err := b.publish(); err != nil {
+			return err
+		}
+	}
+	return b.rootPropagation()
 }
 
 // needsParent reports whether the process cannot be nsboot itself, though it is in
@@ -398,7 +384,10 @@ func (b *booter) undo() error {
 		return nil
 	}
 	if b.switched {
+		works := b.tree.works
+		b.tree.works = nil
 		b.tree.leave()
+		b.tree.works = works
 		if err := b.home.enter(); err != nil {
 			return err
 		}
@@ -409,6 +398,7 @@ func (b *booter) undo() error {
 func (b *booter) close() {
 	closeFD(b.cwd)
 	b.closePod()
+	closeIDMaps(b.opts.idmaps)
 	b.home.close()
 	if b.opts.ProcFD > 0 {
 		closeFD(b.opts.ProcFD - 1)

@@ -35,6 +35,7 @@ type compiler struct {
 	opts        Options
 	plan        *Plan
 	absent      func(dest string) bool // C2
+	linux       *specs.Linux           // config.json's, may be nil
 	devKeep     []string               // tightening flags of a spec mount on /dev that C3 skips
 	tmpfsOnProc bool                   // C2: a spec tmpfs stands on /proc
 	hints       []hint                 // what the pod's annotations say of volumes
@@ -57,16 +58,21 @@ func Compile(spec *specs.Spec, opts Options) (*Plan, error) {
 	if err := checkStrings(spec); err != nil {
 		return nil, err
 	}
-	c := &compiler{profile: p, opts: opts, plan: &Plan{Version: PlanVersion, Profile: p.Name}}
+	c := &compiler{profile: p, opts: opts, linux: spec.Linux, plan: &Plan{Version: PlanVersion, Profile: p.Name}}
 	dests := make(map[string]bool, len(spec.Mounts))
 	for i := range spec.Mounts {
-		dests[cleanTarget(spec.Mounts[i].Destination)] = true
+		if m := &spec.Mounts[i]; !c.remounts(m) {
+			dests[cleanTarget(m.Destination)] = true
+		}
 	}
 	c.absent = func(dest string) bool { return !dests[dest] }
 	c.tmpfsOnProc = p.TmpfsOnProc && slices.ContainsFunc(spec.Mounts, func(m specs.Mount) bool {
 		return m.Type == "tmpfs" && cleanTarget(m.Destination) == "/proc"
 	})
 
+	if l := spec.Linux; l != nil && l.RootfsPropagation != "" && !slices.Contains(propagations[:], l.RootfsPropagation) {
+		return nil, fmt.Errorf("linux.rootfsPropagation: %q is none of %s", l.RootfsPropagation, strings.Join(propagations[:], ", "))
+	}
 	c.plan.Mounts = specMounts(spec)
 	c.root(spec)
 	if err := c.pod(spec); err != nil {
@@ -111,7 +117,7 @@ func below(target, dir string) bool {
 func specMounts(spec *specs.Spec) []SpecMount {
 	out := make([]SpecMount, len(spec.Mounts))
 	for i, m := range spec.Mounts {
-		out[i] = SpecMount{m.Destination, m.Type, m.Options}
+		out[i] = SpecMount{m.Destination, m.Type, m.Options, idMaps(m.UIDMappings), idMaps(m.GIDMappings)}
 	}
 	return out
 }
@@ -126,6 +132,9 @@ func (c *compiler) root(spec *specs.Spec) {
 	case c.opts.Overlay.Root:
 		layer := c.opts.Overlay.Layer
 		s.Overlay, s.Rule = &layer, "C11 S1"
+	}
+	if l := spec.Linux; l != nil && l.RootfsPropagation != "" {
+		s.Propagation = []string{l.RootfsPropagation}
 	}
 	c.add(s)
 }
@@ -162,7 +171,7 @@ func (c *compiler) mounts(spec *specs.Spec) error {
 		slices.SortStableFunc(steps, func(a, b Step) int { return len(a.Target) - len(b.Target) })
 	}
 	c.add(steps...)
-	return nil
+	return c.checkRemounts()
 }
 
 // implicit is a mount that is there without being asked for (C1, D1, D3).

@@ -189,7 +189,7 @@ func TestCompileMounts(t *testing.T) {
 		{"C9 propagation", mnt("/x", "bind", "/s", "rslave"), with(old("bind /x /s"), profiles{"runsc": "bind /x /s rslave", "oci": "bind /x /s rslave"})},
 		{"C9 unknown on a bind", mnt("/x", "bind", "/s", "zzz"), with(old("bind /x /s"), profiles{"runsc": "bind /x /s", "oci": "error: options[0]"})},
 		{"C9 unknown on a file system", mnt("/x", "sysfs", "", "zzz"), with(old("mount /x sysfs"), profiles{"runsc": "mount /x sysfs", "oci": "mount /x sysfs zzz"})},
-		{"C9 remount", mnt("/x", "tmpfs", "", "remount"), with(old("mount /x tmpfs mode=0777"), profiles{"oci": "error: not carried out by this build"})},
+		{"C9 remount", mnt("/x", "tmpfs", "", "remount,ro"), with(old("mount /x tmpfs ro mode=0777"), profiles{"runsc": "remount /x ro", "oci": "remount /x ro"})},
 
 		{"C10 default mode", mnt("/x", "tmpfs", "", ""), with(old("mount /x tmpfs mode=0777"), profiles{"runsc": "mount /x tmpfs mode=01777", "oci": "mount /x tmpfs"})},
 		{"C10 last mode wins", mnt("/x", "tmpfs", "", "mode=1,uid=5,gid=6,mode=700"), with(old("mount /x tmpfs uid=5,gid=6,mode=0700"), profiles{"runsc": "mount /x tmpfs uid=5,gid=6,mode=0700"})},

@@ -283,12 +283,22 @@ func (b *builder) kernelStubs(i int, s *Step, tree int) (int, error) {
 	if err != nil {
 		return -1, err
 	}
-	return b.sysfsOverlay(i, s, tree, miss)
+	return b.withScratch(s, func(scratch int) (int, error) {
+		mnt, err := b.scratchDir(scratch, "sysfs", 0o700)
+		if err != nil {
+			return -1, err
+		}
+		defer unix.Close(mnt)
+		if err := b.k.attach(tree, mnt); err != nil {
+			return -1, err
+		}
+		return b.overlay(scratch, layered{index: i, step: s, src: tree, host: -1, missing: miss})
+	})
 }
 
-// sysfsOverlay attaches the sysfs on the root for a moment, as a layer must be
-// mounted on older kernels.
-func (b *builder) sysfsOverlay(i int, s *Step, tree int, miss []missing) (int, error) {
+// withScratch attaches a scratch tmpfs on the step's mount point while f makes
+// what is to be mounted there out of it: a layer must be mounted on older kernels.
+func (b *builder) withScratch(s *Step, f func(scratch int) (int, error)) (int, error) {
 	scratch, err := b.k.newFS("tmpfs", "tmpfs", []string{"mode=0700"}, 0)
 	if err != nil {
 		return -1, fmt.Errorf("scratch tmpfs: %w", err)
@@ -302,15 +312,7 @@ func (b *builder) sysfsOverlay(i int, s *Step, tree int, miss []missing) (int, e
 	if err := b.k.attach(scratch, onto); err != nil {
 		return -1, err
 	}
-	mnt, err := b.scratchDir(scratch, "sysfs", 0o700)
-	if err == nil {
-		defer unix.Close(mnt)
-		err = b.k.attach(tree, mnt)
-	}
-	made := -1
-	if err == nil {
-		made, err = b.overlay(scratch, layered{index: i, step: s, src: tree, missing: miss})
-	}
+	made, err := f(scratch)
 	if uerr := b.detachScratch(scratch); err == nil && uerr != nil {
 		closeFD(made)
 		return -1, uerr

@@ -38,6 +38,12 @@ func tmpfsAt(dst string, options ...string) specs.Mount {
 	return specs.Mount{Source: "tmpfs", Destination: dst, Type: "tmpfs", Options: options}
 }
 
+func idMapped(m specs.Mount) specs.Mount {
+	m.UIDMappings = []specs.LinuxIDMapping{{HostID: 1000, Size: 10}}
+	m.GIDMappings = []specs.LinuxIDMapping{{HostID: 2000, Size: 10}}
+	return m
+}
+
 func faultCases() []faultCase {
 	readonly := func(s *specs.Spec) { s.Root.Readonly = true }
 	paths := func(s *specs.Spec) {
@@ -62,6 +68,12 @@ func faultCases() []faultCase {
 		{name: "terminal", mounts: nested[:0], change: func(s *specs.Spec) { s.Process.Terminal = true }},
 		{name: "copy up", profile: "oci", stubs: true, mounts: []specs.Mount{
 			tmpfsAt("/dev", "mode=755"), tmpfsAt("/etc", "tmpcopyup", "ro"), tmpfsAt("/etc/in/new", "tmpcopyup")}},
+		{name: "idmap", mounts: []specs.Mount{idMapped(bindMount("SRC/dir", "/mnt")), idMapped(bindMount("SRC/dir", "/data", "ro", "ridmap")), tmpfsAt("/data/in")}},
+		{name: "idmap and overlay", overlay: "all", mounts: []specs.Mount{idMapped(bindMount("SRC/dir", "/mnt")), idMapped(bindMount("SRC/file", "/etc/hosts"))}},
+		{name: "overlay mount", profile: "oci", stubs: true, mounts: []specs.Mount{
+			tmpfsAt("/dev", "mode=755"), {Destination: "/mnt", Type: "overlay", Options: []string{"lowerdir=SRC/dir:SRC/empty"}}, tmpfsAt("/mnt/stub/deep"),
+			idMapped(specs.Mount{Destination: "/data", Type: "overlay", Options: []string{"lowerdir=SRC/dir", "upperdir=SRC/up/upper", "workdir=SRC/up/work"}})}},
+		{name: "remount", mounts: []specs.Mount{tmpfsAt("/mnt", "nosuid"), tmpfsAt("/mnt", "remount", "size=1m", "ro")}},
 		{name: "stub in sysfs", mounts: []specs.Mount{tmpfsAt("/sys/not-there")}},
 		{name: "sealed", mounts: []specs.Mount{tmpfsAt("/mnt", "ro"), tmpfsAt("/mnt/a", "nosymfollow")}},
 	}
@@ -70,7 +82,7 @@ func faultCases() []faultCase {
 // faultBundle builds a case's bundle below dir and compiles its plan.
 func faultBundle(t testing.TB, dir string, c faultCase) (*Plan, *specs.Spec) {
 	t.Helper()
-	for _, d := range []string{"rootfs/bin", "rootfs/proc", "rootfs/sys", "rootfs/tmp", "rootfs/etc", "rootfs/mnt", "rootfs/data", "src/dir/sub"} {
+	for _, d := range []string{"rootfs/bin", "rootfs/proc", "rootfs/sys", "rootfs/tmp", "rootfs/etc", "rootfs/mnt", "rootfs/data", "src/dir/sub", "src/empty", "src/up/upper", "src/up/work"} {
 		if err := os.MkdirAll(filepath.Join(dir, d), 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -90,6 +102,10 @@ func faultBundle(t testing.TB, dir string, c faultCase) (*Plan, *specs.Spec) {
 	spec.Mounts = slices.Clone(c.mounts)
 	for i := range spec.Mounts {
 		spec.Mounts[i].Source = strings.Replace(spec.Mounts[i].Source, "SRC", filepath.Join(dir, "src"), 1)
+		spec.Mounts[i].Options = slices.Clone(spec.Mounts[i].Options)
+		for j, o := range spec.Mounts[i].Options {
+			spec.Mounts[i].Options[j] = strings.ReplaceAll(o, "SRC", filepath.Join(dir, "src"))
+		}
 	}
 	if c.change != nil {
 		c.change(spec)

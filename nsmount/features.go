@@ -1,6 +1,9 @@
 package nsmount
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // HonouredOptions lists the options of config.json's mounts that the profile
 // honours (C9). Parameters of file systems are not among them.
@@ -10,7 +13,7 @@ func HonouredOptions(profile string) ([]string, error) {
 		return nil, err
 	}
 	all := p.Options != OptionsFew
-	out := []string{"defaults", "bind", "rbind"}
+	out := []string{"defaults", "bind", "rbind", "idmap", "ridmap"}
 	for _, a := range attrTable {
 		for _, name := range []string{a.name, "r" + a.name} {
 			if all || few(name) || tightens(name) {
@@ -19,10 +22,11 @@ func HonouredOptions(profile string) ([]string, error) {
 		}
 	}
 	if all {
-		out = append(out, propagations[:]...)
+		out = append(append(out, propagations[:]...), "remount")
+		out = slices.DeleteFunc(append(out, superFlags[:]...), func(o string) bool { return o == "iversion" })
 	}
-	if p.Options == OptionsAll { // the others ignore them on a tmpfs
-		out = append(append(out, superFlags[:]...), "tmpcopyup")
+	if p.Options == OptionsAll {
+		out = append(out, "tmpcopyup")
 	}
 	return out, nil
 }

@@ -21,7 +21,12 @@ func TestHonouredOptions(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, o := range table {
-			spec := &specs.Spec{Root: &specs.Root{Path: "/r"}, Mounts: []specs.Mount{{Destination: "/t", Type: "tmpfs", Options: []string{o}}}}
+			m := specs.Mount{Destination: "/t", Type: "tmpfs", Options: []string{o}}
+			if o == "idmap" || o == "ridmap" {
+				m.UIDMappings = []specs.LinuxIDMapping{{Size: 1}}
+				m.GIDMappings = m.UIDMappings
+			}
+			spec := &specs.Spec{Root: &specs.Root{Path: "/r"}, Mounts: []specs.Mount{m}}
 			plan, err := Compile(spec, Options{Profile: profile})
 			honoured := err == nil && len(plan.Warnings) == 0
 			if honoured != slices.Contains(listed, o) {

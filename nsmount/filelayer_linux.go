@@ -54,7 +54,16 @@ func (b *builder) fileOverlay(scratch int, l layered) (int, error) {
 	if l.name == "" {
 		return b.fileCopy(scratch, l)
 	}
-	layers := overlayfs.Layers{Lower: []int{l.parent}, Upper: -1, Work: -1}
+	lower := l.parent
+	if l.step.IDMap != nil {
+		mapped, err := b.mappedLayer(scratch, l.step, lower, strconv.Itoa(l.index))
+		if err != nil {
+			return -1, err
+		}
+		defer unix.Close(mapped)
+		lower = mapped
+	}
+	layers := overlayfs.Layers{Lower: []int{lower}, Upper: -1, Work: -1}
 	if err := b.upper(scratch, l, &layers); err != nil {
 		return -1, err
 	}
@@ -92,8 +101,18 @@ func (b *builder) fileCopy(scratch int, l layered) (int, error) {
 	}
 	defer unix.Close(base)
 	b.report("%s: %s is itself a mounted file: a copy of it is what is written to", l.step.Origin, l.step.Source)
+	src := l.src
+	if l.step.IDMap != nil { // the copy's owner is the mapped one
+		if src, err = b.k.clone(l.src, false); err != nil {
+			return -1, explainClone(err)
+		}
+		defer unix.Close(src)
+		if err := b.idmap(l.step, src); err != nil {
+			return -1, err
+		}
+	}
 	const name = "file"
-	if err := copyFile(l.src, base, name); err != nil {
+	if err := copyFile(src, base, name); err != nil {
 		return -1, fmt.Errorf("writable layer: copy of %s: %w", l.step.Source, err)
 	}
 	return b.k.openTree(base, name, unix.OPEN_TREE_CLONE|unix.AT_SYMLINK_NOFOLLOW)

@@ -191,7 +191,7 @@ func (f *formatter) parent(j int) int {
 	s := &f.plan.Steps[j]
 	for i := j - 1; i > 0; i-- {
 		over := &f.plan.Steps[i]
-		if over.Op.mounts() && (below(s.Target, over.Target) || s.Op == OpNodes && s.Target == over.Target) {
+		if over.Op.mounts() && (below(s.Target, over.Target) || (s.Op == OpNodes || s.Op == OpRemount) && s.Target == over.Target) {
 			return i
 		}
 	}
@@ -224,6 +224,12 @@ func (f *formatter) describe(i int) row {
 			r.access = "ro"
 		}
 	}
+	if s.Op == OpRemount {
+		r.access = "rw"
+		if slices.Contains(s.Flags, "ro") || slices.Contains(s.Flags, "rro") {
+			r.access = "ro"
+		}
+	}
 	flags := slices.DeleteFunc(slices.Clone(s.Flags), func(o string) bool { return o == "ro" || o == "rw" })
 	flags = append(append(flags, s.Propagation...), s.Data...)
 	r.flags = printable(strings.Join(flags, ","))
@@ -234,7 +240,13 @@ func (f *formatter) describe(i int) row {
 	if s.SpecIndex > 0 && s.Destination != s.Target {
 		r.details = append(r.details, fmt.Sprintf("destination in config.json: %q", s.Destination))
 	}
-	if len(s.Stubs) > 0 && (s.Op == OpRoot || s.Op == OpBind) {
+	if s.IDMap != nil {
+		r.details = append(r.details, ownersText(s)...)
+	}
+	if s.Layers != nil {
+		r.details = append(r.details, layersText(s)...)
+	}
+	if len(s.Stubs) > 0 && (s.Op == OpRoot || s.Op == OpBind || s.Layers != nil) {
 		r.details = append(r.details, wrap("mount points: ", printables(s.Stubs), 90)...)
 		r.details = append(r.details, stubsText(s))
 	}

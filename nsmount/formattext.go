@@ -1,6 +1,7 @@
 package nsmount
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -10,7 +11,7 @@ import (
 // stubsText says where missing mount points are made (S1, S5).
 func stubsText(s *Step) string {
 	switch {
-	case s.Overlay != nil:
+	case s.Overlay != nil, s.Layers != nil:
 		return "missing ones come from the stub layer: none is made on the host (S1 S5)"
 	case slices.Contains(s.Flags, "ro") || slices.Contains(s.Flags, "rro"):
 		return "if any is missing: an overlay with a stub layer below; none is made on the host (S1 S5)"
@@ -40,6 +41,8 @@ func (f *formatter) what(s *Step) string {
 		return "the terminal of the process"
 	case OpLink:
 		return "link to " + printable(s.Source)
+	case OpRemount:
+		return "other flags for what is mounted"
 	case OpNodes:
 		return "default devices and links, made if missing"
 	}
@@ -50,6 +53,31 @@ func (f *formatter) what(s *Step) string {
 		return printable(s.Type) + " " + printable(s.Source)
 	}
 	return printable(s.Type)
+}
+
+// ownersText says how the ids of a mount are mapped.
+func ownersText(s *Step) []string {
+	words := func(list []IDMap) []string {
+		out := make([]string, len(list))
+		for i, r := range list {
+			out[i] = fmt.Sprintf("%d:%d:%d", r.ContainerID, r.HostID, r.Size)
+		}
+		return out
+	}
+	lead := "idmap"
+	if s.IDMap.Recursive {
+		lead = "ridmap"
+	}
+	return append(wrap(lead+" users: ", words(s.IDMap.UIDs), 90), wrap(lead+" groups: ", words(s.IDMap.GIDs), 90)...)
+}
+
+// layersText lists the layers of an overlay, the top one first.
+func layersText(s *Step) []string {
+	out := wrap("layers: ", printables(s.Layers.Lower), 90)
+	if s.Layers.Upper != "" {
+		out = append(out, "writes go to "+printable(s.Layers.Upper)+" (workdir "+printable(s.Layers.Work)+")")
+	}
+	return out
 }
 
 func (f *formatter) bindText(s *Step) string {

@@ -18,6 +18,7 @@ type layered struct {
 	index   int
 	step    *Step
 	src     int       // descriptor of the real tree or file
+	host    int       // what src was before its ids were mapped; -1: it is as it was
 	missing []missing // mount points for the stub layer
 
 	// Opened by path before the scratch tmpfs covers what may lie on the way.
@@ -120,7 +121,7 @@ func (b *builder) needLayers(rootSrc int) ([]layered, error) {
 				return list, b.fail(s, err)
 			}
 		}
-		l := layered{index: i, step: s, src: src, parent: -1, base: -1}
+		l := layered{index: i, step: s, src: src, host: -1, parent: -1, base: -1}
 		var err error
 		if l.missing, err = b.missing(s, src); err == nil && (s.Overlay != nil && !isSpecial(src) || len(l.missing) > 0) {
 			b.lacks(s, l.missing)
@@ -209,6 +210,14 @@ func (b *builder) overlay(scratch int, l layered) (int, error) {
 	if st.Mode&unix.S_IFMT != unix.S_IFDIR {
 		return b.fileOverlay(scratch, l)
 	}
+	if l.step.IDMap != nil {
+		mapped, err := b.mappedLayer(scratch, l.step, l.src, strconv.Itoa(l.index))
+		if err != nil {
+			return -1, err
+		}
+		defer unix.Close(mapped)
+		l.src, l.host = mapped, l.src
+	}
 	layers := overlayfs.Layers{Lower: []int{l.src}, Upper: -1, Work: -1}
 	if len(l.missing) > 0 {
 		dir, err := b.stubLayer(scratch, l)
@@ -239,6 +248,9 @@ func (b *builder) overlay(scratch int, l layered) (int, error) {
 	if err != nil {
 		return -1, err
 	}
+	if l.host >= 0 {
+		l.src = l.host
+	}
 	if err := b.submounts(l); err != nil {
 		unix.Close(tree)
 		return -1, err
@@ -252,7 +264,7 @@ func (b *builder) mountLayers(layers overlayfs.Layers, s *Step) (int, error) {
 	}
 	tree, err := overlayfs.Mount(layers, overlayfs.Options{UserXattr: inUserNamespace(), NewUpper: s.Overlay == nil || s.Overlay.Dir == ""})
 	if err != nil {
-		return -1, err
+		return -1, explainOverlay(err)
 	}
 	if err := b.attributes(s, tree, false); err != nil {
 		unix.Close(tree)

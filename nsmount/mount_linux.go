@@ -66,7 +66,11 @@ func (b *builder) bindOpened(i int, s *Step) error {
 }
 
 func (b *builder) attachBind(s *Step, tree int, p *place) error {
-	if err := b.attributes(s, tree, false); err != nil {
+	err := b.idmap(s, tree)
+	if err == nil {
+		err = b.attributes(s, tree, false)
+	}
+	if err != nil {
 		unix.Close(tree)
 		return err
 	}
@@ -85,6 +89,8 @@ func (b *builder) mount(i int, s *Step) error {
 		tree, err = b.ownProc(i, s, set, a.clr)
 	} else if s.CopyUp {
 		tree, err = b.filled(s, a)
+	} else if s.Layers != nil {
+		tree, err = b.overlayMount(i, s, set)
 	} else {
 		tree, err = b.k.newFS(s.Type, s.Source, s.Data, set)
 	}
@@ -103,6 +109,13 @@ func (b *builder) mount(i int, s *Step) error {
 		}
 		return fmt.Errorf("mount %s: %w", s.Type, err)
 	}
+	if s.Layers == nil {
+		if err := b.idmap(s, tree); err != nil {
+			closeFD(tree)
+			return err
+		}
+	}
+	b.madeFS(s, tree)
 	if tree, err = b.kernelStubs(i, s, tree); err != nil {
 		return err
 	}

@@ -9,19 +9,22 @@ import (
 // options sorts the options of one mount into the Step's Flags, Data and
 // Propagation by rule C9 and, for a tmpfs, C10.
 func (c *compiler) options(s *Step, opts []string) error {
+	if len(opts) > maxOptions {
+		return fmt.Errorf("options: %d of them, a mount takes %d", len(opts), maxOptions)
+	}
 	var data []string
 	for i, o := range opts {
 		var err error
 		switch classify(o) {
-		case kindNothing, kindBind:
+		case kindNothing, kindBind, kindIDMap: // those of the last are read with its mappings
 		case kindAttr:
 			c.attrOption(s, o)
 		case kindPropagation:
 			c.propagationOption(s, o)
 		case kindCopyUp:
 			err = c.copyUpOption(s, o)
-		case kindLater:
-			err = c.laterOption(s, o)
+		case kindRemount:
+			c.remountOption(s, o)
 		case kindSuper:
 			data, err = c.superOption(s, data, o)
 		case kindData:
@@ -82,14 +85,12 @@ func (c *compiler) propagationOption(s *Step, o string) {
 	s.Propagation = append(s.Propagation, o)
 }
 
-// laterOption meets an option of runtime-spec's table that this build does not
-// carry out: refused where the profile would honour it.
-func (c *compiler) laterOption(s *Step, o string) error {
-	if c.profile.Options == OptionsAll {
-		return fmt.Errorf("%q is not carried out by this build", o)
+// remountOption meets a remount: a mount that is one has [OpRemount], any other
+// is of a profile that does not know it.
+func (c *compiler) remountOption(s *Step, o string) {
+	if s.Op != OpRemount {
+		c.warn(s.Origin, "C9", "option %q is ignored by %s", o, c.profile.Name)
 	}
-	c.warn(s.Origin, "C9", "option %q is ignored by %s", o, c.profile.Name)
-	return nil
 }
 
 // copyUpOption has a tmpfs start with what it covers.
@@ -111,6 +112,10 @@ func (c *compiler) superOption(s *Step, data []string, o string) ([]string, erro
 		c.warn(s.Origin, "C9", "option %q is ignored by %s", o, c.profile.Name)
 	case s.Op == OpBind:
 		c.warn(s.Origin, "C9", "option %q belongs to a file system: it has no effect on a bind", o)
+	case o == "iversion":
+		return nil, fmt.Errorf("%q: the kernel's mount calls do not take it any more: file systems that count versions (ext4, xfs, btrfs) do it unasked", o)
+	case o == "silent", o == "loud", o == "noiversion":
+		// Whether the kernel's log hears of a failure, and what is so anyway: nothing to hand over.
 	default:
 		data = append(data, o)
 	}
@@ -131,7 +136,7 @@ func (c *compiler) dataOption(s *Step, data []string, o string) ([]string, error
 // fsData settles the parameters of a new file system. In the runsc profiles
 // only those it knows are passed on; in oci the kernel is asked.
 func (c *compiler) fsData(s *Step, data []string) ([]string, error) {
-	if s.Op == OpBind || c.profile.TmpfsMode == "" && s.Op != OpDev {
+	if s.Op == OpBind || s.Op == OpRemount || c.profile.TmpfsMode == "" && s.Op != OpDev {
 		return data, nil
 	}
 	var dropped []string

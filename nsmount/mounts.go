@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/nsboot/nsboot/overlayfs"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
 
@@ -46,6 +47,9 @@ func (c *compiler) specMount(i int, m *specs.Mount) (*Step, error) {
 	if err := c.destination(&s); err != nil {
 		return nil, err
 	}
+	if c.remounts(m) {
+		return c.remount(&s, m)
+	}
 	bind, typ, err := c.kind(m)
 	if err != nil {
 		return nil, err
@@ -71,10 +75,21 @@ func (c *compiler) specMount(i int, m *specs.Mount) (*Step, error) {
 	if err := c.options(&s, m.Options); err != nil {
 		return nil, err
 	}
+	if s.Op == OpMount && s.Type == "overlay" {
+		if s.Layers, s.Data, err = overlayfs.ParseOptions(s.Data); err != nil {
+			return nil, fmt.Errorf("options: %w", err)
+		}
+	}
 	if err := c.finishMount(&s, m); err != nil {
 		return nil, err
 	}
+	if err := c.idmap(&s, m); err != nil {
+		return nil, err
+	}
 	if h := c.hintOf(m); h != nil && (bind || s.Op == OpMount && s.Type == "tmpfs") {
+		if s.IDMap != nil {
+			return nil, fmt.Errorf("an id mapping of a mount that the pod shares: its containers see one owner")
+		}
 		return &s, c.shared(&s, h, m.Options)
 	}
 	return &s, nil

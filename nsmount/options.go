@@ -85,6 +85,10 @@ var propagations = [...]string{
 	"private", "rprivate", "slave", "rslave", "shared", "rshared", "unbindable", "runbindable",
 }
 
+// maxOptions is how many options a mount may have: more than one of each, and of
+// an overlay's layers.
+const maxOptions = 1024
+
 // optionKind sorts the options of runtime-spec's table and what is outside it.
 type optionKind int
 
@@ -96,7 +100,8 @@ const (
 	kindBind                          // bind, rbind
 	kindCopyUp                        // tmpcopyup
 	kindNothing                       // defaults and the like
-	kindLater                         // of the table, not yet carried out: refused by name
+	kindRemount                       // remount
+	kindIDMap                         // idmap, ridmap
 )
 
 func classify(o string) optionKind {
@@ -107,8 +112,10 @@ func classify(o string) optionKind {
 		return kindNothing
 	case "tmpcopyup":
 		return kindCopyUp
-	case "remount", "idmap", "ridmap":
-		return kindLater
+	case "remount":
+		return kindRemount
+	case "idmap", "ridmap":
+		return kindIDMap
 	}
 	if _, _, ok := lookupAttr(o); ok {
 		return kindAttr
@@ -160,7 +167,11 @@ func tmpfsData(opts []string, profileMode string) (data, dropped []string, err e
 		case "size", "nr_inodes", "nr_blocks":
 			data = append(data, o)
 		default:
-			dropped = append(dropped, o)
+			if superFlag(o) {
+				data = append(data, o)
+			} else {
+				dropped = append(dropped, o)
+			}
 		}
 	}
 	return append(data, "mode="+mode), dropped, nil

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/nsboot/nsboot/overlayfs"
 )
 
 // PlanVersion is the version of the JSON form of a Plan. A recorded plan of
@@ -31,6 +33,7 @@ const (
 	OpReadonly Op = "readonly" // one of linux.readonlyPaths
 	OpSeal     Op = "seal"     // read-only, applied once nothing more is made inside
 	OpConsole  Op = "console"  // the terminal of the process, on /dev/console
+	OpRemount  Op = "remount"  // other flags and parameters of what is mounted there already
 )
 
 // Step is one operation of a plan. It is flat, plain data: what is not meant
@@ -57,7 +60,9 @@ type Step struct {
 
 	Optional bool `json:"optional,omitzero"` // a bind whose source is gone by then is left out
 
-	CopyUp bool `json:"copyUp,omitzero"` // a tmpfs starts with what the directory under it holds
+	CopyUp bool                `json:"copyUp,omitzero"`  // a tmpfs starts with what the directory under it holds
+	IDMap  *MountIDs           `json:"idMap,omitempty"`  // of OpBind and OpMount: whose the files are; of an overlay, those of its lower layers
+	Layers *overlayfs.PathList `json:"layers,omitempty"` // of an OpMount that is an overlay
 
 	Device *Device `json:"device,omitempty"` // of OpDevice
 }
@@ -99,6 +104,9 @@ type SpecMount struct {
 	Destination string   `json:"destination"`
 	Type        string   `json:"type,omitempty"`
 	Options     []string `json:"options,omitempty"`
+
+	UIDMappings []IDMap `json:"uidMappings,omitempty"`
+	GIDMappings []IDMap `json:"gidMappings,omitempty"`
 }
 
 // Plan is what Compile decides and Apply carries out: every mount of one
@@ -198,7 +206,7 @@ func ParsePlan(data []byte) (*Plan, error) {
 // check refuses a recorded step that Compile would never have written: a
 // recorded plan is input like any other.
 func (s *Step) check(i int) error {
-	known := []Op{OpRoot, OpBind, OpMount, OpShared, OpDev, OpNodes, OpCgroup, OpTmp, OpStub, OpLink, OpDevice, OpMask, OpReadonly, OpSeal, OpConsole}
+	known := []Op{OpRoot, OpBind, OpMount, OpShared, OpDev, OpNodes, OpCgroup, OpTmp, OpStub, OpLink, OpDevice, OpMask, OpReadonly, OpSeal, OpConsole, OpRemount}
 	switch {
 	case !slices.Contains(known, s.Op):
 		return fmt.Errorf("unknown op %q", s.Op)
@@ -212,6 +220,13 @@ func (s *Step) check(i int) error {
 		return fmt.Errorf("op shared: %q is not the name of a shared mount", s.Source)
 	case s.CopyUp && (s.Op != OpMount || s.Type != "tmpfs"):
 		return fmt.Errorf("copyUp is for a tmpfs")
+	case s.IDMap != nil && s.Op != OpBind && s.Op != OpMount:
+		return fmt.Errorf("op %s with an id mapping", s.Op)
+	case (s.Layers != nil) != (s.Op == OpMount && s.Type == "overlay"):
+		return fmt.Errorf("layers belong to an overlay, and it to them")
+	}
+	if err := s.checkParts(); err != nil {
+		return err
 	}
 	for _, str := range append([]string{s.Source, s.Type}, append(s.Flags, s.Data...)...) {
 		if strings.IndexByte(str, 0) >= 0 {
@@ -220,6 +235,26 @@ func (s *Step) check(i int) error {
 	}
 	if _, err := parseAttrs(s.Flags); err != nil {
 		return err
+	}
+	return nil
+}
+
+// checkParts refuses what is amiss in the parts of a recorded step.
+func (s *Step) checkParts() error {
+	if s.IDMap != nil {
+		if err := s.IDMap.check(); err != nil {
+			return err
+		}
+	}
+	if s.Layers != nil {
+		if err := s.Layers.Check(); err != nil {
+			return err
+		}
+	}
+	for _, p := range s.Propagation {
+		if !slices.Contains(propagations[:], p) {
+			return fmt.Errorf("unknown propagation %q", p)
+		}
 	}
 	return nil
 }

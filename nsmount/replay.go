@@ -27,6 +27,9 @@ func (p *Plan) Differences(spec *specs.Spec) []string {
 	if linux == nil {
 		linux = &specs.Linux{}
 	}
+	if then := strings.Join(p.Root().Propagation, ","); then != linux.RootfsPropagation {
+		out = append(out, fmt.Sprintf("linux.rootfsPropagation is %q in the plan, %q in config.json", then, linux.RootfsPropagation))
+	}
 	return append(out, append(p.pathDifferences(OpMask, "maskedPaths", linux.MaskedPaths),
 		p.pathDifferences(OpReadonly, "readonlyPaths", linux.ReadonlyPaths)...)...)
 }
@@ -131,6 +134,12 @@ func (m SpecMount) differences(i int, now SpecMount) (out []string) {
 	}
 	if m.Type != now.Type {
 		say("type", m.Type, now.Type)
+	}
+	if !slices.Equal(m.UIDMappings, now.UIDMappings) {
+		say("uidMappings", fmt.Sprint(m.UIDMappings), fmt.Sprint(now.UIDMappings))
+	}
+	if !slices.Equal(m.GIDMappings, now.GIDMappings) {
+		say("gidMappings", fmt.Sprint(m.GIDMappings), fmt.Sprint(now.GIDMappings))
 	}
 	if !slices.Equal(m.Options, now.Options) {
 		say("options", strings.Join(m.Options, ","), strings.Join(now.Options, ","))

@@ -155,7 +155,10 @@ func (b *builder) bindTree(s *Step, src int, detached bool) (int, error) {
 	if err != nil {
 		return -1, explainClone(err)
 	}
-	if err := b.attributes(s, tree, s.Op == OpRoot); err != nil {
+	if err = b.idmap(s, tree); err == nil {
+		err = b.attributes(s, tree, s.Op == OpRoot)
+	}
+	if err != nil {
 		unix.Close(tree)
 		return -1, err
 	}

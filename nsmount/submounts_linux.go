@@ -41,6 +41,11 @@ func (b *builder) submounts(l layered) error {
 			return fmt.Errorf("%s, mounted below it: %w", point, explainClone(err))
 		}
 		b.subs[l.index] = append(b.subs[l.index], submount{rel, tree})
+		if l.step.IDMap != nil && l.step.IDMap.Recursive {
+			if err := b.idmap(l.step, tree); err != nil {
+				return fmt.Errorf("%s, mounted below it: %w", point, err)
+			}
+		}
 		if err := b.k.setattr(tree, false, unix.MOUNT_ATTR_RDONLY, 0, unix.MS_PRIVATE); err != nil {
 			return fmt.Errorf("%s, mounted below it: %w", point, explainAttr(err))
 		}

@@ -172,11 +172,8 @@ func (k *kernel) newFS(fstype, source string, data []string, attrSet uint64) (in
 	if data, err = k.outside(fstype, data); err != nil {
 		return -1, err
 	}
-	for _, o := range data {
-		key, val, isString := strings.Cut(o, "=")
-		if err := fsconfig(fs, key, val, isString); err != nil {
-			return -1, &fsError{"option " + strconv.Quote(o), fsLog(fs), err}
-		}
+	if err := fsParameters(fs, data); err != nil {
+		return -1, err
 	}
 	if err := k.ask("fsconfig"); err != nil {
 		return -1, err
@@ -198,38 +195,30 @@ func (k *kernel) newFS(fstype, source string, data []string, attrSet uint64) (in
 	return fd, nil
 }
 
+// fsParameters hands over the parameters of a file system: "key=value" or "key".
+func fsParameters(fs int, data []string) error {
+	for _, o := range data {
+		key, val, isString := strings.Cut(o, "=")
+		if err := fsconfig(fs, key, val, isString); err != nil {
+			log := fsLog(fs)
+			if log == "" && (len(key) > maxFSString || len(val) > maxFSString) {
+				log = "longer than the kernel's " + strconv.Itoa(maxFSString) + " bytes"
+			}
+			return &fsError{"option " + strconv.Quote(o), log, err}
+		}
+	}
+	return nil
+}
+
 func fsconfig(fs int, key, val string, isString bool) error {
-	switch {
-	case !isString:
+	if !isString {
 		return unix.FsconfigSetFlag(fs, key)
-	case key == "lowerdir" && len(val) > maxFSString:
-		return addLowers(fs, val)
 	}
 	return unix.FsconfigSetString(fs, key, val)
 }
 
 // maxFSString is the longest string that fsconfig takes.
 const maxFSString = 255
-
-// addLowers gives an overlay its lower layers one by one (kernel 6.8): mount(2)
-// takes a page of them in one string, fsconfig does not.
-func addLowers(fs int, list string) error {
-	var layer []byte
-	for i := 0; i <= len(list); i++ {
-		switch {
-		case i == len(list) || list[i] == ':':
-			if err := unix.FsconfigSetString(fs, "lowerdir+", string(layer)); err != nil {
-				return err
-			}
-			layer = layer[:0]
-			continue
-		case list[i] == '\\' && i+1 < len(list): // mount(2)'s way to write a colon
-			i++
-		}
-		layer = append(layer, list[i])
-	}
-	return nil
-}
 
 // fsLog reads what the kernel said about a file system context: one message a
 // read, with a letter and a blank in front.

@@ -20,6 +20,7 @@ type Tree struct {
 	journals []*stubs.Journal
 	hosts    []int // descriptors of host trees that may hold stubs
 	target   int   // what the root was mounted on
+	works    []int // work directories of overlays, in which the kernel has made its own
 }
 
 // HasStubs reports whether mount points were made on the host, so that somebody
@@ -42,6 +43,7 @@ func (t *Tree) Close() error {
 	}
 	closeFD(t.target)
 	t.target = -1
+	t.removeWorks()
 	if err := t.RemoveStubs(); first == nil {
 		first = err
 	}
@@ -67,9 +69,26 @@ func (t *Tree) RemoveStubs() error {
 	return first
 }
 
+// removeWorks removes what the kernel makes in the work directory of an overlay,
+// if it is empty: nobody has written to the tree.
+func (t *Tree) removeWorks() {
+	for _, fd := range t.works {
+		unix.Unlinkat(fd, kernelWork, unix.AT_REMOVEDIR)
+		unix.Close(fd)
+	}
+	t.works = nil
+}
+
+// kernelWork is the name of that directory.
+const kernelWork = "work"
+
 // leave lets go of the mounts without detaching them: they live on with the
 // processes that are in their namespace.
 func (t *Tree) leave() {
+	for _, fd := range t.works {
+		unix.Close(fd)
+	}
+	t.works = nil
 	closeFD(t.Root.FD())
 	closeFD(t.target)
 	t.Root, t.target = pathres.At(-1), -1

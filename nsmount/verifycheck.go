@@ -43,7 +43,7 @@ func (v *verifier) checkBrought(p *plannedMount, m *actualMount) {
 		flags = attrNames(set)
 	}
 	v.checkFlags(p.step, m, flags)
-	if strings.Contains(m.Propagation, "shared:") && !p.step.wants().shared {
+	if strings.Contains(m.Propagation, "shared:") && !v.wants(p.step).shared {
 		v.find("looser", m.Target, p.step.Origin, "it came along, and is %s", m.Propagation)
 	}
 }
@@ -145,10 +145,27 @@ func (s *Step) wants() (w peers) {
 	return w
 }
 
+// wants is what a step asks for and what a recursive linux.rootfsPropagation,
+// applied last, makes of it.
+func (v *verifier) wants(s *Step) peers {
+	w := s.wants()
+	for _, o := range v.plan.Root().Propagation {
+		switch o {
+		case "rshared":
+			w.shared, w.unbindable = true, false
+		case "rslave":
+			w = peers{slave: true}
+		case "runbindable":
+			w = peers{unbindable: true}
+		}
+	}
+	return w
+}
+
 // checkPropagation: a slave without a master is private, as its source was, and
 // what is mounted on a shared mount is shared.
 func (v *verifier) checkPropagation(p *plannedMount, m *actualMount) {
-	s, w := p.step, p.step.wants()
+	s, w := p.step, v.wants(p.step)
 	must := w.shared
 	for u := p.under; u != nil && !w.shared; u = u.under {
 		w.shared = u.step.wants().shared

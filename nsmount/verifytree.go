@@ -27,6 +27,10 @@ func (v *verifier) simulate() *plannedMount {
 			under.flags = append(under.flags, "ro")
 			continue
 		}
+		if s.Op == OpRemount {
+			under.remount(s, at)
+			continue
+		}
 		m := &plannedMount{step: s, at: at, under: under, flags: stricter(s)}
 		switch s.Op {
 		case OpTmp:
@@ -40,6 +44,20 @@ func (v *verifier) simulate() *plannedMount {
 		under.on = append(under.on, m)
 	}
 	return root
+}
+
+// remount gives m the flags of a later step, if it is m that is mounted there and
+// not something that came along with it.
+func (m *plannedMount) remount(s *Step, at string) {
+	if m.at != at {
+		return
+	}
+	m.flags = stricter(s)
+	if len(s.Propagation) > 0 {
+		step := *m.step
+		step.Propagation = append(slices.Clone(step.Propagation), s.Propagation...)
+		m.step = &step
+	}
 }
 
 // cloneOf gives m, a recursive bind of a path onto itself, what is mounted there

@@ -14,7 +14,7 @@ const maxWarnings = 100
 
 // Refused is a property of the config that this build cannot honour.
 type Refused struct {
-	Field string // as --ignore takes it: process.apparmorProfile, mounts[3].uidMappings
+	Field string // as --ignore takes it: process.apparmorProfile, linux.namespaces[1]
 	Why   string // the rest of the sentence: "is set; this build does not ..."
 }
 
@@ -34,7 +34,7 @@ func (r Refused) Hint() string { return "--ignore " + r.Field + " accepts that" 
 // an empty object, false, null) appears nowhere.
 //
 // A name in ignore is a property, such as hooks, or one entry of a list, such
-// as mounts[3].uidMappings; mounts.uidMappings means those of every mount.
+// as linux.namespaces[1].path; linux.namespaces.path means those of every one.
 // spec is not changed: whoever uses it skips what was ignored.
 func Check(spec *specs.Spec, ignore []string) (refused []Refused, warnings []string, err error) {
 	for _, name := range ignore {
@@ -98,8 +98,8 @@ var linuxRefusals = []refusal{
 // otherIgnorable are the properties that findRefused and CgroupNotes handle
 // one by one, without indices.
 var otherIgnorable = []string{
-	"mounts.uidMappings", "mounts.gidMappings", "linux.namespaces", "linux.namespaces.path",
-	"linux.rootfsPropagation", "linux.resources", "linux.cgroupsPath",
+	"linux.namespaces", "linux.namespaces.path",
+	"linux.resources", "linux.cgroupsPath",
 }
 
 func findRefused(spec *specs.Spec) (out []Refused) {
@@ -114,23 +114,10 @@ func findRefused(spec *specs.Spec) (out []Refused) {
 	if spec.Process != nil {
 		add(processRefusals)
 	}
-	for i := range spec.Mounts {
-		for _, m := range [...]struct {
-			name string
-			ids  []specs.LinuxIDMapping
-		}{{"uidMappings", spec.Mounts[i].UIDMappings}, {"gidMappings", spec.Mounts[i].GIDMappings}} {
-			if len(m.ids) > 0 {
-				out = append(out, Refused{at("mounts", i) + "." + m.name, "is set; this build makes no idmapped mounts"})
-			}
-		}
-	}
 	if spec.Linux == nil {
 		return out
 	}
 	add(linuxRefusals)
-	if p := spec.Linux.RootfsPropagation; p != "" && p != "private" && p != "rprivate" {
-		out = append(out, Refused{"linux.rootfsPropagation", "is " + quote(p) + "; this build makes the root private"})
-	}
 	for i, ns := range spec.Linux.Namespaces {
 		field := at("linux.namespaces", i)
 		switch {
@@ -187,11 +174,10 @@ func ignorable(name string) bool {
 		return true
 	}
 	// One index, right after the list.
-	for _, l := range [...]string{"mounts", "linux.namespaces"} {
-		if rest, ok := strings.CutPrefix(name, l+"["); ok {
-			_, after, _ := strings.Cut(rest, "]")
-			return l+after == bare
-		}
+	const list = "linux.namespaces"
+	if rest, ok := strings.CutPrefix(name, list+"["); ok {
+		_, after, _ := strings.Cut(rest, "]")
+		return list+after == bare
 	}
 	return false
 }

@@ -40,8 +40,15 @@ func Check(field string, maps []Map) error {
 			}
 		}
 	}
+	if n := len(text(maps)); n > maxText {
+		return fmt.Errorf("%s: %d ranges of %d characters: the kernel reads %d", field, len(maps), n, maxText)
+	}
 	return nil
 }
+
+// maxText is how long a map may be, written out: the kernel reads less than a
+// page, of which the smallest has 4096 bytes.
+const maxText = 4095
 
 func overlap(a, b, aSize, bSize uint32) bool { return a < b+bSize && b < a+aSize }
 
