@@ -18,7 +18,6 @@ import (
 // createFlags are the flags of create.
 type createFlags struct {
 	runFlags
-	noPivot bool
 }
 
 func createCommand(a *app, args []string) (int, error) {
@@ -30,7 +29,7 @@ func createCommand(a *app, args []string) (int, error) {
 	fs.StringVar(&f.sourceFDs, "source-fds", "", "descriptors of the root and of each bind, in config.json's order: 3,4,5")
 	fs.IntVar(&f.preserve, "preserve-fds", 0, "keep that many descriptors from 3 on open in the process")
 	fs.StringVar(&f.console, "console-socket", "", "hand the process's terminal over at the AF_UNIX socket S")
-	fs.BoolVar(&f.noPivot, "no-pivot", false, "refused: the root is always switched by pivot_root")
+	fs.Bool("no-pivot", false, "accepted: the root is switched by pivot_root all the same")
 	fs.Bool("no-new-keyring", false, "accepted: no keyring is ever made")
 	if help, err := a.parseCommand(fs, args); help || err != nil {
 		return 0, err
@@ -38,9 +37,6 @@ func createCommand(a *app, args []string) (int, error) {
 	id, err := oneID(fs)
 	if err != nil {
 		return 0, err
-	}
-	if f.noPivot {
-		return 0, &usageError{msg: "--no-pivot: this build switches the root by pivot_root only"}
 	}
 	a.log.holdWarnings()
 	a.log.holdUnlessRoot()

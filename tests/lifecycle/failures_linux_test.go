@@ -73,7 +73,7 @@ func TestCreateFails(t *testing.T) {
 		l.clean()
 		l.spec.Mounts, l.spec.Process.Terminal = l.spec.Mounts[:1], true
 		l.save()
-		l.bad(125, []string{"--no-pivot"}, "create", "--no-pivot", "web")
+		l.bad(125, []string{"console"}, "create", "web")
 		l.bad(125, []string{`"../x"`}, "create", "../x")
 		l.bad(125, []string{"the ID"}, "create")
 		l.bad(125, []string{"bundle"}, "create", "--bundle", filepath.Join(l.dir, "none"), "web")

@@ -154,7 +154,7 @@ func TestListPs(t *testing.T) {
 	each(t, func(t *testing.T, l *lab) {
 		l.sh("sleep 1001 & sleep 1002 & wait")
 		for _, id := range []string{"b", "a"} {
-			l.good("create", id)
+			l.good("create", "--no-pivot", "--no-new-keyring", id) // as engines type it
 		}
 		l.good("start", "a")
 		if got := l.good("list", "-q").Out; got != "a\nb\n" {
