@@ -184,11 +184,22 @@ func (k *kernel) newFS(fstype, source string, data []string, attrSet uint64) (in
 	if err := k.ask("fsmount"); err != nil {
 		return -1, err
 	}
-	fd, err := unix.Fsmount(fs, unix.FSMOUNT_CLOEXEC, int(attrSet))
+	gives := k.ids.own() && hasOwners(fstype)
+	first := attrSet
+	if gives {
+		first &^= unix.MOUNT_ATTR_RDONLY // what is read-only cannot be given away
+	}
+	fd, err := unix.Fsmount(fs, unix.FSMOUNT_CLOEXEC, int(first))
 	if err != nil {
 		return -1, &fsError{"fsmount", fsLog(fs), err}
 	}
-	if err := k.giveFS(fstype, fd, data); err != nil {
+	if gives {
+		err = k.giveFS(fstype, fd, data)
+	}
+	if err == nil && first != attrSet {
+		err = k.setattr(fd, false, unix.MOUNT_ATTR_RDONLY, 0, 0)
+	}
+	if err != nil {
 		unix.Close(fd)
 		return -1, err
 	}

@@ -92,9 +92,6 @@ func (l *launcher) follow(types int) error {
 // giveFS gives a new file system's root to the container's, as far as its
 // parameters do not say whose it is, and what devpts has in it.
 func (k *kernel) giveFS(fstype string, fd int, data []string) error {
-	if !k.ids.own() || !hasOwners(fstype) {
-		return nil
-	}
 	uid, gid := k.root()
 	for _, o := range data {
 		switch {

@@ -36,7 +36,10 @@ func newMapped(t *testing.T) *person {
 	p.spec.Linux.Devices = []specs.LinuxDevice{{Path: "/dev/of-seven", Type: "c", Major: 1, Minor: 3, UID: new(uint32(7)), GID: new(uint32(8))}}
 	p.spec.Mounts = append(p.spec.Mounts,
 		specs.Mount{Destination: "/owned", Type: "tmpfs", Source: "tmpfs", Options: []string{"uid=5", "gid=6", "mode=0770"}},
+		specs.Mount{Destination: "/sealed", Type: "tmpfs", Source: "tmpfs", Options: []string{"ro"}},
 		specs.Mount{Destination: "/half", Type: "tmpfs", Source: "tmpfs", Options: []string{"uid=5"}})
+	p.spec.Linux.MaskedPaths = []string{"/proc/acpi", "/proc/kcore", "/sys/firmware"}
+	p.spec.Linux.ReadonlyPaths = []string{"/proc/sys", "/proc/bus"}
 	caps := []string{"CAP_SYS_ADMIN", "CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_NET_ADMIN"}
 	p.spec.Process.Capabilities = &specs.LinuxCapabilities{Bounding: caps, Permitted: caps, Effective: caps}
 	p.save()
@@ -60,10 +63,10 @@ func TestUserNamespace(t *testing.T) {
 				p.save()
 			}
 			r := p.good(p.as(flags, "run", "--", "sh", "-c", `id -u; cat /proc/self/uid_map; busybox hostname
-busybox stat -c '%n %u:%g' / /dev /dev/null /dev/pts /dev/ptmx /dev/fd /dev/of-seven /owned /half /stub /stub/dir
+busybox stat -c '%n %u:%g' / /dev /dev/null /dev/pts /dev/ptmx /dev/fd /dev/of-seven /owned /half /sealed /stub /stub/dir
 echo > /dev/null && echo > /dev/pts/../null && echo > /stub/dir/f && busybox mount -t tmpfs x /stub/dir && busybox ip link set lo down && echo good`)...)
 			out := strings.Join(strings.Fields(r.Out), " ")
-			want := "0 0 100000 65536 inner / 0:0 /dev 0:0 /dev/null 0:0 /dev/pts 0:0 /dev/ptmx 0:0 /dev/fd 0:0 /dev/of-seven 7:8 /owned 5:6 /half 5:0 /stub 0:0 /stub/dir 0:0 good"
+			want := "0 0 100000 65536 inner / 0:0 /dev 0:0 /dev/null 0:0 /dev/pts 0:0 /dev/ptmx 0:0 /dev/fd 0:0 /dev/of-seven 7:8 /owned 5:6 /half 5:0 /sealed 0:0 /stub 0:0 /stub/dir 0:0 good"
 			if out != want {
 				t.Errorf("got  %s\nwant %s\n%s", out, want, r.Err)
 			}
@@ -79,6 +82,7 @@ func TestUserNamespaceBounds(t *testing.T) {
 	if err := os.WriteFile(secret, []byte("secret\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	p.spec.Linux.ReadonlyPaths = nil
 	p.spec.Mounts = append(p.spec.Mounts, specs.Mount{Destination: "/secret", Type: "bind", Source: secret, Options: []string{"bind"}})
 	p.save()
 	r := p.nsboot(p.as("", "run", "--", "sh", "-c", "cat /secret; echo x > /secret; busybox mknod /stub/dir/sda b 8 0; echo 1 > /proc/sys/vm/drop_caches")...)
