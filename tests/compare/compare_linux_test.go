@@ -83,15 +83,18 @@ func TestAgainstRunscOptions(t *testing.T) {
 	l := newLab(t)
 	l.spec.Mounts = append(l.spec.Mounts, specs.Mount{Destination: "/scratch", Type: "tmpfs", Source: "tmpfs", Options: []string{"nosuid", "nodev", "size=64k"}},
 		specs.Mount{Destination: "/fixed", Type: "tmpfs", Source: "tmpfs", Options: []string{"ro", "size=64k"}},
-		specs.Mount{Destination: "/missing/dir/t", Type: "tmpfs", Source: "tmpfs", Options: []string{"size=64k", "mode=1777"}})
+		specs.Mount{Destination: "/missing/dir/t", Type: "tmpfs", Source: "tmpfs", Options: []string{"size=64k", "mode=1777"}},
+		cgroupMount)
 	l.spec.Linux.MaskedPaths, l.spec.Linux.ReadonlyPaths = []string{"/proc/keys", "/proc/acpi", "/sys/firmware", "/etc/hosts"}, []string{"/proc/sys", "/bin"}
 	l.save()
 	rows := unknown(t, l.report(0, "compare", "--json").Comparisons[0])
 	l.spec.Process.User = specs.User{UID: 1000, GID: 1000}
 	l.save()
 	rows = append(rows, unknown(t, l.report(0, "compare", "--json").Comparisons[0])...)
-	wantRows(t, rows, "seen-mount-flags", "masked-paths", "seen-stub-mode", "seen-read-only-tmpfs", "seen-errno-order")
+	wantRows(t, rows, "seen-mount-flags", "masked-paths", "seen-stub-mode", "seen-read-only-tmpfs", "seen-errno-order", "seen-cgroups")
 }
+
+var cgroupMount = specs.Mount{Destination: "/sys/fs/cgroup", Type: "cgroup", Source: "cgroup", Options: []string{"nosuid", "noexec", "nodev", "relatime", "ro"}}
 
 // engineMounts are those of what `runc spec` writes.
 func (l *lab) engineMounts() {
@@ -113,8 +116,10 @@ func TestAgainstRunc(t *testing.T) {
 	runtime(t, "runc")
 	l := newLab(t)
 	l.engineMounts()
+	l.spec.Mounts = append(l.spec.Mounts, cgroupMount)
+	l.save()
 	rows := unknown(t, l.report(0, "--profile=oci", "compare", "--json", "--with", "runc --root="+l.tmp+"-runc").Comparisons[0])
-	wantRows(t, rows, "seen-descriptors", "seen-masked")
+	wantRows(t, rows, "seen-descriptors", "seen-masked", "seen-cgroups")
 }
 
 // TestAgainstCrun: and crun, which refuses hosts of hybrid cgroups.
@@ -194,8 +199,12 @@ func TestInterrupted(t *testing.T) {
 			}
 		}
 		must(t, os.Remove(mark))
+		told := time.Now()
 		must(t, cmd.Process.Signal(sig))
 		cmd.Wait()
+		if waited := time.Since(told); waited > 8*time.Second {
+			t.Errorf("%v: it took %v: the runtime was not told", sig, waited)
+		}
 		if code := cmd.ProcessState.ExitCode(); code != 128+int(sig) {
 			t.Errorf("%v: exit %d", sig, code)
 		}

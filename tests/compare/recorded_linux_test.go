@@ -44,6 +44,13 @@ func TestRecorded(t *testing.T) {
 	if c := report.Comparisons[0]; c.Counts.Different == 0 || c.Counts.Known != 0 {
 		t.Errorf("runsc and oci: %+v", c.Counts)
 	}
+	page := filepath.Join(os.Getenv(workEnv), "recorded.html")
+	if r := l.run("compare", "--html", page, first, oci); r.Code != 1 || !strings.HasSuffix(r.Out, " unknown differences\n") {
+		t.Errorf("a page: exit %d: %s%s", r.Code, r.Out, r.Err)
+	}
+	if text, err := os.ReadFile(page); err != nil || !strings.Contains(string(text), "oci.json") {
+		t.Errorf("a page: %d bytes, %v", len(text), err)
+	}
 	runtime(t, "runsc")
 	l.changed = true // a run of runsc leaves mount points
 	runsc := l.record("runsc.json", "runsc", "--network=none", "--overlay2=none", "--root="+l.tmp+"-runsc")
