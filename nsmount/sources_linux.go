@@ -3,6 +3,7 @@ package nsmount
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -42,6 +43,45 @@ func CheckSources(plan *Plan, fds []int) error {
 			return fmt.Errorf("source descriptor %d: %w (C15)", fd, err)
 		}
 	}
+	return nil
+}
+
+// detachSources turns the descriptors handed over into detached binds, which
+// only the mount namespace that they come from can be asked for (C15).
+func (b *booter) detachSources() error {
+	if err := CheckSources(b.plan, b.opts.Sources); err != nil {
+		return err
+	}
+	recursive := []bool{true}
+	steps := slices.Clone(b.plan.Steps[1:])
+	slices.SortStableFunc(steps, func(x, y Step) int { return x.SpecIndex - y.SpecIndex })
+	for i := range steps {
+		if steps[i].Op == OpBind && steps[i].SpecIndex > 0 {
+			recursive = append(recursive, steps[i].Recursive)
+		}
+	}
+	trees := make([]int, len(b.opts.Sources))
+	b.opts.sourcePaths = make([]string, len(trees))
+	for i, fd := range b.opts.Sources {
+		var err error
+		if b.opts.sourcePaths[i], err = pathOfSource(fd); err != nil {
+			return err
+		}
+		tree, err := unix.OpenTree(fd, "", cloneFlags(recursive[i])|unix.AT_EMPTY_PATH|unix.OPEN_TREE_CLOEXEC)
+		if errors.Is(err, unix.EINVAL) {
+			tree, err = fd, nil // a detached tree already; before 6.15 it cannot be cloned
+		}
+		if err != nil {
+			return fmt.Errorf("source descriptor %d: %w", fd, explainClone(err))
+		}
+		// The clone of a shared mount is shared: what is mounted on it would be
+		// mounted on the host too.
+		if err := unix.MountSetattr(tree, "", unix.AT_EMPTY_PATH|unix.AT_RECURSIVE, &unix.MountAttr{Propagation: uint64(b.propagation())}); err != nil {
+			return fmt.Errorf("source descriptor %d: make private: %w", fd, err)
+		}
+		trees[i] = tree
+	}
+	b.opts.Sources = trees
 	return nil
 }
 

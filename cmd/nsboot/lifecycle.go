@@ -160,7 +160,7 @@ func killCommand(a *app, args []string) (int, error) {
 
 // parseSignal takes 15, TERM and SIGTERM.
 func parseSignal(text string) (unix.Signal, error) {
-	if n, err := strconv.Atoi(text); err == nil && n > 0 && n <= 64 {
+	if n, err := strconv.Atoi(text); err == nil && n >= 0 && n <= 64 {
 		return unix.Signal(n), nil
 	}
 	name := strings.ToUpper(text)
@@ -170,7 +170,7 @@ func parseSignal(text string) (unix.Signal, error) {
 	if sig := unix.SignalNum(name); sig != 0 {
 		return sig, nil
 	}
-	return 0, &usageError{msg: fmt.Sprintf("unknown signal %q", text), hint: "a number from 1 to 64, or a name: TERM, SIGKILL"}
+	return 0, &usageError{msg: fmt.Sprintf("unknown signal %q", text), hint: "a number up to 64, or a name: TERM, SIGKILL"}
 }
 
 // kill needs no lock: it works while a start waits for a process that hangs.
