@@ -15,7 +15,8 @@
 //     made on the host are removed if they are empty, the times of the directories
 //     they were in are put back, and config.json is never written.
 //   - A cancelled context ends the runtime, by SIGTERM and then by its delete
-//     --force and SIGKILL; nothing is left of the scratch directory.
+//     --force and SIGKILL; nothing is left of the scratch directory, nor a cgroup of
+//     the container's.
 //   - All that a config says beside that stays as it is, also what this build does
 //     not know.
 //

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -90,6 +91,27 @@ func (t *Trial) forget(rt Runtime, dir, id string) {
 	cmd := exec.CommandContext(ctx, rt.Argv[0], append(append([]string{}, rt.Argv[1:]...), "delete", "--force", id)...)
 	cmd.Dir = dir
 	cmd.Run() // it may well be gone
+	for _, dir := range cgroupsOf(id) {
+		unix.Rmdir(dir) // what is in use stays
+	}
+}
+
+// cgroupsOf are the cgroups that are named for a container, in the hierarchies
+// or below this process's own. runsc leaves them if its sandbox does not start.
+func cgroupsOf(id string) (dirs []string) {
+	const root = "/sys/fs/cgroup"
+	own, _ := os.ReadFile("/proc/self/cgroup")
+	places := []string{root + "/" + id, root + "/*/" + id}
+	for _, line := range strings.Split(string(own), "\n") {
+		if parts := strings.SplitN(line, ":", 3); len(parts) == 3 && parts[2] != "/" {
+			places = append(places, root+parts[2]+"/"+id, root+"/*"+parts[2]+"/"+id)
+		}
+	}
+	for _, p := range places {
+		found, _ := filepath.Glob(p) // a bad pattern matches nothing
+		dirs = append(dirs, found...)
+	}
+	return dirs
 }
 
 // tail keeps the end of what is written to it.

@@ -180,6 +180,25 @@ func TestFailure(t *testing.T) {
 	}
 }
 
+// TestFailedSandbox: what runsc leaves when its sandbox does not start is taken
+// away.
+func TestFailedSandbox(t *testing.T) {
+	runtime(t, "runsc")
+	l := newLab(t)
+	l.spec.Mounts = append(l.spec.Mounts, specs.Mount{Destination: "/x", Type: "bind", Source: "nosuch", Options: []string{"bind"}})
+	l.save()
+	cmd := l.command(nsboot(), "compare", "--json")
+	if report := l.read(2, l.wait(cmd)); len(report.Failures) != 2 {
+		t.Errorf("%+v", report.Failures)
+	}
+	id := fmt.Sprintf("nsboot-compare-%d-*", cmd.Process.Pid)
+	for _, pattern := range []string{"/sys/fs/cgroup/" + id, "/sys/fs/cgroup/*/" + id} {
+		if left, err := filepath.Glob(pattern); err != nil || len(left) > 0 {
+			t.Errorf("left behind: %v, %v", left, err)
+		}
+	}
+}
+
 // TestInterrupted: a signal ends the runtimes, and nothing is left.
 func TestInterrupted(t *testing.T) {
 	l := newLab(t)
