@@ -99,7 +99,7 @@ func TestRunLogged(t *testing.T) {
 		t.Fatal(err)
 	}
 	e.bad(e.run(e.image(), "nosuch"), 127, "executable file not found in $PATH", "nosuch")
-	e.bad(e.run("--uidmap", "0:1000:1000", "--rootfs", e.rootfs(), "true"), 126, "linux.uidMappings", "user namespace")
+	e.bad(e.run("--security-opt", "seccomp="+e.notifying(), e.image(), "true"), 126, "linux.seccomp.listenerPath is not set")
 	if r := e.run(e.image(), "echo", "fine"); r != (result{0, "fine\n", ""}) {
 		t.Errorf("%+v", r)
 	}
@@ -137,12 +137,31 @@ func TestRunRefused(t *testing.T) {
 	e := newEngine(t)
 	image := e.image()
 	e.bad(e.run("--security-opt", "seccomp="+filepath.Join(e.dir, "filter.json"), image, "true"), 125, "filter.json") // podman's own
+	e.bad(e.run("--security-opt", "seccomp="+e.notifying(), image, "true"), 126, "linux.seccomp.listenerPath is not set")
+}
+
+// notifying is the name of a filter that asks somebody who is not there.
+func (e *engine) notifying() string {
+	e.t.Helper()
+	name := filepath.Join(e.dir, "filter.json")
 	filter := `{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["ioctl"],"action":"SCMP_ACT_NOTIFY"}]}`
-	if err := os.WriteFile(filepath.Join(e.dir, "filter.json"), []byte(filter), 0o644); err != nil {
-		t.Fatal(err)
+	if err := os.WriteFile(name, []byte(filter), 0o644); err != nil {
+		e.t.Fatal(err)
 	}
-	e.bad(e.run("--security-opt", "seccomp="+filepath.Join(e.dir, "filter.json"), image, "true"), 126, "linux.seccomp.listenerPath is not set")
-	e.bad(e.run("--uidmap", "0:1000:1000", "--rootfs", e.rootfs(), "true"), 126, "user namespace")
+	return name
+}
+
+// TestRunUserNamespace: podman has the container in a user namespace, with its
+// masked paths, devices and /dev/shm, and executes in it.
+func TestRunUserNamespace(t *testing.T) {
+	e := newEngine(t)
+	name := e.start("--uidmap", "0:100000:65536", "--rootfs", e.rootfs(), "busybox", "sleep", "1000")
+	look := []string{"busybox", "sh", "-c", "busybox id -u; busybox cat /proc/self/uid_map; echo x > /dev/null && echo x > /dev/shm/f && busybox stat -c %u /dev/null /dev/shm/f"}
+	r := e.podman(append([]string{"exec", name}, look...)...)
+	if got := strings.Join(strings.Fields(r.Out), " "); r.Code != 0 || got != "0 0 100000 65536 0 0" {
+		t.Errorf("%+v", r)
+	}
+	e.good("rm", "--force", "--time", "0", name)
 }
 
 // TestRunProfile: the link's name is the profile. In runsc's an empty /tmp is a

@@ -205,12 +205,14 @@ func TestKillSignals(t *testing.T) {
 			want += c[1] + "\n"
 			l.says(out, want)
 		}
-		for _, sig := range []string{"0", "65", "-1", "SIGNONE", "TERM ", ""} {
+		l.good("kill", "web", "0") // asks whether it is there
+		for _, sig := range []string{"65", "-1", "SIGNONE", "TERM ", ""} {
 			l.bad(125, []string{"unknown signal"}, "kill", "--", "web", sig)
 		}
 		l.is("web", specs.StateRunning)
 		l.good("kill", "web", "9")
 		l.becomes("web", specs.StateStopped)
+		l.bad(125, []string{"not running"}, "kill", "web", "0")
 		l.good("delete", "web")
 	})
 }
