@@ -92,7 +92,7 @@ func (b *builder) mount(i int, s *Step) error {
 	} else if s.Layers != nil {
 		tree, err = b.overlayMount(i, s, set)
 	} else {
-		tree, err = b.k.newFS(s.Type, s.Source, s.Data, set)
+		tree, err = b.k.newFS(s.Type, s.Source, b.modeOfPlace(s), set)
 	}
 	if s.Type == "devpts" && errors.Is(err, unix.EINVAL) && inUserNamespace() {
 		tree, err = b.devptsOwnGroup(s, set, err)
@@ -120,6 +120,25 @@ func (b *builder) mount(i int, s *Step) error {
 		return err
 	}
 	return b.mountOn(s, tree, nil)
+}
+
+// modeOfPlace are the parameters of a new file system. Where the profile leaves a
+// tmpfs as the config has it (C10), one without a mode has that of the directory it
+// is mounted on, as runc has it: a directory that keeps others out goes on to.
+func (b *builder) modeOfPlace(s *Step) []string {
+	if s.Type != "tmpfs" || b.profile.TmpfsMode != "" || slices.ContainsFunc(s.Data, func(o string) bool { return strings.HasPrefix(o, "mode=") }) || b.lacked[s.Target] {
+		return s.Data
+	}
+	fd, err := b.tree.Root.Open(s.Target, unix.O_PATH|unix.O_DIRECTORY, s.NoLinks)
+	if err != nil {
+		return s.Data // to be made
+	}
+	defer unix.Close(fd)
+	st, err := fstat(fd)
+	if err != nil {
+		return s.Data
+	}
+	return append(slices.Clip(s.Data), fmt.Sprintf("mode=%#o", st.Mode&0o7777))
 }
 
 // devptsOwnGroup mounts a devpts without the group of its terminals, which the
