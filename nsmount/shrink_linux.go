@@ -14,10 +14,11 @@ import (
 // span is a run of whole pages of the address space.
 type span struct{ from, to uintptr }
 
-// forgettable lists the writable memory that a held process has no use for: all
-// of nsboot's but the pages that the script is on. The child, a copy of nsboot,
-// would otherwise keep more than a megabyte of it for as long as it waits. The
-// child leaves out its stack by itself: it may have moved since.
+// forgettable lists the memory that a held process has no use for: all of nsboot's
+// writable memory but the pages that the script is on, and nsboot's program, which
+// comes back as far as it is used. The child, a copy of nsboot, would otherwise
+// keep more than a megabyte of it for as long as it waits. The child leaves out its
+// stack by itself: it may have moved since.
 func (s *script) forgettable() []span {
 	text, err := readKernelFile("/proc/self/maps")
 	if err != nil {
@@ -26,17 +27,24 @@ func (s *script) forgettable() []span {
 	spans := make([]span, 0, 64)
 	keep := s.needed()
 	for line := range bytes.Lines(text) {
-		if from, to, ok := writable(line); ok {
+		if from, to, ok := private(line); ok {
 			spans = without(spans, span{from, to}, keep)
 		}
 	}
 	return spans
 }
 
-// writable reads a line of /proc/PID/maps: is it private, writable memory?
-func writable(line []byte) (from, to uintptr, ok bool) {
+// private reads a line of /proc/PID/maps: is it memory of the process's own, or
+// part of its program?
+func private(line []byte) (from, to uintptr, ok bool) {
 	f := bytes.Fields(line)
-	if len(f) < 5 || string(f[1]) != "rw-p" {
+	if len(f) < 5 {
+		return 0, 0, false
+	}
+	switch perms := string(f[1]); {
+	case perms == "rw-p":
+	case (perms == "r-xp" || perms == "r--p") && string(f[4]) != "0": // its inode
+	default:
 		return 0, 0, false
 	}
 	a, b, _ := bytes.Cut(f[0], []byte("-"))
