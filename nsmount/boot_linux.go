@@ -157,11 +157,12 @@ type booter struct {
 
 // prepare does what needs the caller's namespaces, and enters the new ones.
 func (b *booter) prepare() error {
-	ns, err := openNamespaces(b.process.Namespaces)
+	ns, err := openNamespaces(b.process)
 	if err != nil {
 		return err
 	}
 	defer ns.close()
+	b.launcher.s.prepareTime(ns, b.process.TimeOffsets)
 	if b.opts.Sources != nil {
 		if err := b.detachSources(); err != nil {
 			return err
@@ -188,7 +189,7 @@ func (b *booter) prepare() error {
 		ns.newFlags &^= unix.CLONE_NEWCGROUP
 		b.launcher.s.newCgroup = true
 	}
-	enter := func() error { return ns.enter(b.process.Hostname) }
+	enter := ns.enter
 	if ns.ofUser() {
 		enter = func() error { return b.enterUser(ns) }
 	}
@@ -252,6 +253,9 @@ func (b *booter) build() error {
 	if err := b.launcher.setOOM(); err != nil {
 		return err
 	}
+	if err := b.launcher.schedule(); err != nil {
+		return err
+	}
 	if err := b.opts.Moments.built(b.launcher.pid); err != nil {
 		return err
 	}
@@ -268,8 +272,10 @@ func (b *booter) build() error {
 
 // needsParent reports whether the process cannot be nsboot itself, though it is in
 // no pid namespace of its own: something is left to do, or it must have a session
-// of its own, which nsboot, often the leader of its process group, cannot make.
+// of its own, which nsboot, often the leader of its process group, cannot make. Nor
+// may its scheduling be nsboot's: the Go runtime ends a program that cannot have
+// another thread, and under SCHED_DEADLINE none can be made.
 func (b *booter) needsParent() bool {
-	return b.tree.HasStubs() || b.opts.hold != nil || b.opts.Moments != nil || b.process.Terminal || b.launcher.s.filter.listener ||
+	return b.tree.HasStubs() || b.opts.hold != nil || b.opts.Moments != nil || b.process.Terminal || b.process.Scheduler != nil || b.launcher.s.filter.listener ||
 		!b.opts.SameSession && controllingTerminal()
 }

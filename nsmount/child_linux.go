@@ -45,6 +45,8 @@ type script struct {
 	// makes the namespaces of unshare, which so belong to it.
 	userFD, unshare uintptr
 
+	time scriptTime
+
 	// joins are namespaces of a running container; detached says that the
 	// process outlives nsboot from exec on.
 	joins    []scriptJoin
@@ -67,6 +69,7 @@ type script struct {
 	setUmask   bool
 	umask      uintptr
 	rlimits    []scriptRlimit
+	kernel     scriptKernel
 	dropBound  uint64 // capabilities to take out of the bounding set
 	keepCaps   bool   // the user changes to one that is not root, with capabilities
 	setGroups  bool
@@ -122,6 +125,7 @@ const (
 	stageProc    stage = iota + 1 // news: procfs is mounted, or refused
 	stageStarted                  // news: the descriptor table is the child's own
 	stageEntered                  // news: the process is in its user namespace
+	stageTime                     // news: it is in its time namespace
 	stageHeld                     // news: all is done but exec
 	stageHold
 	stageSession
@@ -135,6 +139,8 @@ const (
 	stageCwd
 	stageGetcwd
 	stageRlimit
+	stagePersonality
+	stageMemory
 	stageBounding
 	stageKeepCaps
 	stageSetgroups
@@ -180,8 +186,16 @@ func childMain(s *script) {
 		childProc(s)
 		tell(s)
 	}
+	if s.time.join != 0 { // as root outside, if it can be
+		joinTime(s)
+		tell(s)
+	}
 	if s.userFD != 0 {
 		enterUser(s)
+		tell(s)
+	}
+	if s.time.make { // it belongs to the user namespace
+		makeTime(s)
 		tell(s)
 	}
 	// From here on the parent's death is this process's death; the check after

@@ -17,6 +17,7 @@ type Target struct {
 	Pid       int    // of any process of it, as the caller sees it
 	StartTime uint64 // of that process: a recycled pid is not joined
 	Profile   string // whose rules find the executable
+	TimeNS    bool   // it has a time namespace of its own, or has joined one
 }
 
 // ExecOptions are the choices of one Exec.
@@ -52,9 +53,10 @@ type ExecOptions struct {
 
 // joinedTypes are the namespaces that Exec's child joins itself, in order: the user
 // namespace first, for the others may belong to it, the mount namespace last, for
-// it changes what paths mean. The pid namespace is joined by the parent, for it
+// it changes what paths mean. A time namespace is there only if the container has
+// one. The pid namespace is joined by the parent, for it
 // shows only in children.
-var joinedTypes = [...]string{"user", "cgroup", "ipc", "uts", "net", "mnt"}
+var joinedTypes = [...]string{"user", "time", "cgroup", "ipc", "uts", "net", "mnt"}
 
 // Exec runs p in the container t: in its namespaces and its root, with the
 // executable found by its profile (section 5). It returns p's exit code, or 128
@@ -144,10 +146,20 @@ func (l *launcher) launch(root pathres.Root, exe string, cwd int, forked func(in
 	if err := l.setOOM(); err != nil {
 		return err
 	}
+	cpus := l.p.affinity()
+	if err := l.runOn("initial", cpus.Initial); err != nil {
+		return err
+	}
 	if forked != nil {
 		if err := forked(l.pid); err != nil {
 			return err
 		}
+	}
+	if err := l.runOn("final", cpus.Final); err != nil {
+		return err
+	}
+	if err := l.schedule(); err != nil {
+		return err
 	}
 	if err := l.terminal.handOver(); err != nil {
 		return fmt.Errorf("process.terminal: %w", err)
@@ -178,6 +190,9 @@ func (l *launcher) openTarget(t Target) (fds []int, err error) {
 	open("root", unix.O_PATH|unix.O_DIRECTORY)
 	pidNS := open("ns/pid", unix.O_RDONLY)
 	for _, typ := range joinedTypes {
+		if typ == "time" && !t.TimeNS {
+			continue
+		}
 		fd := open("ns/"+typ, unix.O_RDONLY)
 		if err != nil {
 			return fds, err

@@ -63,7 +63,7 @@ func helperBoot() int {
 }
 
 func (o *order) run() (int, error) {
-	ns, err := openNamespaces(o.Process.Namespaces)
+	ns, err := openNamespaces(&o.Process)
 	if err != nil {
 		return 0, err
 	}
@@ -73,7 +73,7 @@ func (o *order) run() (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	if err := ns.enter(o.Process.Hostname); err != nil {
+	if err := ns.enter(); err != nil {
 		return 0, err
 	}
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {

@@ -108,6 +108,7 @@ func newLauncher(p *Process, preserveFDs int) (*launcher, error) {
 	}
 	s.prepareLimits(p)
 	s.prepareCapabilities(p)
+	s.kernel.prepare(p)
 	return &launcher{
 		p: p, s: s, keptGroups: kept,
 		procAttrs: unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NODEV | unix.MOUNT_ATTR_NOEXEC,

@@ -34,6 +34,8 @@ func (l *launcher) launchError(r record) error {
 		if e.Stage = "join the user namespace of linux.namespaces"; r.arg > 0 {
 			e.Stage = "make the namespaces of linux.namespaces in the user namespace"
 		}
+	case stageTime:
+		e.Stage, e.why = timeStage(r)
 	case stageMessage:
 		e.Stage = "wait for the file system"
 	case stageCloseRange:
@@ -49,6 +51,8 @@ func (l *launcher) launchError(r record) error {
 		}
 	case stageRlimit:
 		e.Stage, e.why = l.rlimitStage(r)
+	case stagePersonality, stageMemory:
+		e.Stage, e.why = kernelStage(r)
 	case stageBounding:
 		e.Stage = "drop " + capabilityList(1<<r.arg) + " from the bounding set"
 	case stageKeepCaps:

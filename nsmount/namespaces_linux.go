@@ -16,10 +16,14 @@ type namespaces struct {
 	newUser  bool // made with the process, by clone
 	joinUser int  // descriptor of the user namespace that the process joins, or -1
 
+	newTime  bool // made by the process
+	joinTime int  // descriptor of the time namespace that the process joins, or -1
+
 	newPID    bool // the process is to be pid 1 of a pid namespace: fork's business
 	joinedPID bool // a pid namespace is joined: only a child can be in it
 
-	uts nsUTS
+	uts  nsUTS
+	name utsName
 }
 
 // nsUTS says whose uts namespace a hostname would be set in.
@@ -59,7 +63,9 @@ func nsFlag(typ string) int {
 
 // needsChild reports whether the process cannot be nsboot itself: a pid
 // namespace only ever holds children of the thread that made or joined it.
-func (n *namespaces) needsChild() bool { return n.newPID || n.joinedPID || n.ofUser() }
+func (n *namespaces) needsChild() bool {
+	return n.newPID || n.joinedPID || n.ofUser() || n.newTime || n.joinTime >= 0
+}
 
 // ofUser reports whether the container has a user namespace that is not nsboot's.
 func (n *namespaces) ofUser() bool { return n.newUser || n.joinUser >= 0 }
@@ -71,27 +77,45 @@ func (n *namespaces) openUser(path string) error {
 		n.newUser = true
 		return nil
 	}
-	fd, err := openNamespace(path, "user", unix.CLONE_NEWUSER)
+	return openOther(path, "user", unix.CLONE_NEWUSER, &n.joinUser)
+}
+
+// openTime opens the time namespace that is joined, unless it is nsboot's own.
+func (n *namespaces) openTime(path string) error {
+	if path == "" {
+		n.newTime = true
+		return nil
+	}
+	return openOther(path, "time", unix.CLONE_NEWTIME, &n.joinTime)
+}
+
+// openOther opens a namespace that is the process's to join, unless nsboot is in it.
+func openOther(path, typ string, flag int, to *int) error {
+	fd, err := openNamespace(path, typ, flag)
 	if err != nil {
 		return err
 	}
-	if isOwnNS(fd, "user") {
+	if isOwnNS(fd, typ) {
 		return unix.Close(fd)
 	}
-	n.joinUser = fd
+	*to = fd
 	return nil
 }
 
 // openNamespaces opens the namespaces that are joined by path, while the
 // host's paths can still be seen, and checks that each is what its type says.
-func openNamespaces(list []Namespace) (*namespaces, error) {
-	n := &namespaces{joinUser: -1}
-	for i, ns := range list {
+func openNamespaces(p *Process) (*namespaces, error) {
+	n := &namespaces{joinUser: -1, joinTime: -1, name: utsName{p.Hostname, p.Domainname}}
+	for i, ns := range p.Namespaces {
 		flag := nsFlag(ns.Type)
 		what := fmt.Sprintf("linux.namespaces[%d] %s", i, ns.Type)
 		switch {
-		case ns.Type == "user":
-			if err := n.openUser(ns.Path); err != nil {
+		case ns.Type == "user", ns.Type == "time":
+			open := n.openUser
+			if ns.Type == "time" {
+				open = n.openTime
+			}
+			if err := open(ns.Path); err != nil {
 				n.close()
 				return nil, fmt.Errorf("%s: %w", what, err)
 			}
@@ -155,34 +179,32 @@ func (n *namespaces) close() {
 	}
 	n.joins = nil
 	closeFD(n.joinUser)
-	n.joinUser = -1
+	closeFD(n.joinTime)
+	n.joinUser, n.joinTime = -1, -1
 }
 
 // enter takes the calling thread, which must be locked and never be unlocked,
-// into the namespaces, always into a new mount namespace, and sets hostname
-// unless it is empty. Root and current directory stop being shared with the
+// into the namespaces, always into a new mount namespace, and sets the names of
+// the uts namespace. Root and current directory stop being shared with the
 // other threads. The new mount namespace still propagates: making `/` private
 // is for the caller's first mount call. A pid namespace that is joined shows
 // only in children; a new one is made by fork.
-func (n *namespaces) enter(hostname string) error {
-	if err := n.join(hostname); err != nil {
+func (n *namespaces) enter() error {
+	if err := n.join(); err != nil {
 		return err
 	}
 	// One call: each unshare of its own would copy the nsproxy again.
 	if err := unix.Unshare(n.newFlags | unix.CLONE_NEWNS | unix.CLONE_FS); err != nil {
 		return fmt.Errorf("make the namespaces of linux.namespaces: %w", nsError(err))
 	}
-	return n.settle(hostname)
+	return n.settle()
 }
 
-// join enters the namespaces that are joined by path, but for the user namespace.
-func (n *namespaces) join(hostname string) error {
-	var own unix.Stat_t
-	if n.uts == utsJoined && hostname != "" {
-		if err := unix.Stat("/proc/thread-self/ns/uts", &own); err != nil {
-			return fmt.Errorf("hostname: look up the own uts namespace: %w", err)
-		}
-		if err := n.refuseOwnUTS(&own, hostname); err != nil {
+// join enters the namespaces that are joined by path, but for those that only the
+// process itself can enter: user and time.
+func (n *namespaces) join() error {
+	if n.uts == utsJoined && n.name != (utsName{}) {
+		if err := n.refuseOwnUTS(); err != nil {
 			return err
 		}
 	}
@@ -192,64 +214,6 @@ func (n *namespaces) join(hostname string) error {
 		}
 	}
 	return nil
-}
-
-// settle sets up the new namespaces, which the thread is in.
-func (n *namespaces) settle(hostname string) error {
-	if hostname != "" {
-		if n.uts == utsHost {
-			return fmt.Errorf("hostname: %q: needs a uts namespace: add {\"type\": \"uts\"} to linux.namespaces", hostname)
-		}
-		if err := unix.Sethostname([]byte(hostname)); err != nil {
-			return fmt.Errorf("hostname: set %q: %w", hostname, nsError(err))
-		}
-	}
-	if n.newFlags&unix.CLONE_NEWNET != 0 {
-		if err := loopbackUp(); err != nil {
-			return fmt.Errorf("linux.namespaces network: bring up lo: %w", nsError(err))
-		}
-	}
-	return nil
-}
-
-// refuseOwnUTS keeps a config that joins nsboot's own uts namespace (by
-// /proc/1/ns/uts, say) from renaming the host.
-func (n *namespaces) refuseOwnUTS(own *unix.Stat_t, hostname string) error {
-	for _, j := range n.joins {
-		var st unix.Stat_t
-		if j.flag != unix.CLONE_NEWUTS {
-			continue
-		}
-		if err := unix.Fstat(j.fd, &st); err != nil {
-			return fmt.Errorf("%s: look up %s: %w", j.what, j.path, err)
-		}
-		if st.Dev == own.Dev && st.Ino == own.Ino {
-			return fmt.Errorf("hostname: %q: %s joins the caller's own uts namespace; setting it would rename the host", hostname, j.what)
-		}
-	}
-	return nil
-}
-
-// loopbackUp does what runc and runsc do in a new network namespace: its one
-// interface exists but is down.
-func loopbackUp() error {
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
-	if errors.Is(err, unix.EAFNOSUPPORT) {
-		return nil // a kernel without IPv4 has no 127.0.0.1 either
-	}
-	if err != nil {
-		return err
-	}
-	defer unix.Close(fd)
-	req, err := unix.NewIfreq("lo")
-	if err != nil {
-		return err
-	}
-	if err := unix.IoctlIfreq(fd, unix.SIOCGIFFLAGS, req); err != nil {
-		return err
-	}
-	req.SetUint16(req.Uint16() | unix.IFF_UP)
-	return unix.IoctlIfreq(fd, unix.SIOCSIFFLAGS, req)
 }
 
 // privilegeError is an EPERM that a person can do one thing about.

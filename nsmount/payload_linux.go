@@ -58,6 +58,9 @@ func becomePayload(s *script, child bool) {
 			return
 		}
 	}
+	if setKernel(s); r.errno != 0 {
+		return
+	}
 	// Needs CAP_SETPCAP. Nothing below, and no exec, can raise it again.
 	for c := uintptr(0); c < 64; c++ {
 		if s.dropBound&(1<<c) != 0 && r.fails(stageBounding, int32(c), dropBounding(c)) {

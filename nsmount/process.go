@@ -31,11 +31,21 @@ type Process struct {
 	Terminal    bool          `json:"terminal,omitzero"`     // one of its own, on descriptors 0, 1 and 2
 	ConsoleSize *TerminalSize `json:"consoleSize,omitempty"` // of that terminal; nil = as it comes
 
+	Scheduler       *Scheduler   `json:"scheduler,omitempty"`  // nil = as the caller's
+	IOPriority      *IOPriority  `json:"ioPriority,omitempty"` // nil = as the caller's
+	ExecCPUAffinity *CPUAffinity `json:"execCPUAffinity,omitempty"`
+
+	Personality  *Personality  `json:"personality,omitempty"`  // nil = the caller's
+	MemoryPolicy *MemoryPolicy `json:"memoryPolicy,omitempty"` // nil = the caller's
+
 	Hostname   string      `json:"hostname,omitempty"`
+	Domainname string      `json:"domainname,omitempty"`
 	Namespaces []Namespace `json:"namespaces,omitempty"` // config.json's order; a new mount namespace is there in any case
 
 	UIDMaps []IDMap `json:"uidMappings,omitempty"` // of the new user namespace, if Namespaces has one
 	GIDMaps []IDMap `json:"gidMappings,omitempty"`
+
+	TimeOffsets []TimeOffset `json:"timeOffsets,omitempty"` // of the new time namespace
 
 	Sysctls []Sysctl `json:"sysctls,omitempty"` // of the new namespaces
 
@@ -61,14 +71,14 @@ type Rlimit struct {
 }
 
 // Namespace is a namespace of the process: new, or, if Path is set, joined.
-// Type is runtime-spec's word: pid, network, mount, ipc, uts, cgroup or user.
+// Type is runtime-spec's word: pid, network, mount, ipc, uts, cgroup, user or time.
 type Namespace struct {
 	Type string `json:"type"`
 	Path string `json:"path,omitempty"`
 }
 
-// maxHostname is the kernel's __NEW_UTS_LEN.
-const maxHostname = 64
+// maxUTSName is the kernel's __NEW_UTS_LEN.
+const maxUTSName = 64
 
 // CompileProcess reads config.json's process, hostname and linux.namespaces.
 // It checks what can be known without a kernel: an error names the field. It
@@ -89,6 +99,7 @@ func CompileProcess(spec *specs.Spec) (*Process, error) {
 		NoNewPrivileges: in.NoNewPrivileges,
 		Terminal:        in.Terminal,
 		Hostname:        spec.Hostname,
+		Domainname:      spec.Domainname,
 	}
 	if box := in.ConsoleSize; box != nil && in.Terminal {
 		if box.Height > math.MaxUint16 || box.Width > math.MaxUint16 {
@@ -113,26 +124,45 @@ func CompileProcess(spec *specs.Spec) (*Process, error) {
 		}
 		p.Rlimits = append(p.Rlimits, limit)
 	}
-	if spec.Linux != nil {
-		for _, ns := range spec.Linux.Namespaces {
-			p.Namespaces = append(p.Namespaces, Namespace{Type: string(ns.Type), Path: ns.Path})
-		}
-		var err error
-		if p.UIDMaps, p.GIDMaps, err = CompileIDMaps(spec); err != nil {
-			return nil, err
-		}
-		if p.Sysctls, err = compileSysctls(spec.Linux.Sysctl, p.Namespaces); err != nil {
-			return nil, err
-		}
-		if p.Seccomp, err = compileSeccomp(spec.Linux.Seccomp); err != nil {
-			return nil, err
-		}
+	if err := p.compileScheduling(in); err != nil {
+		return nil, err
+	}
+	if err := p.compileLinux(spec); err != nil {
+		return nil, err
 	}
 	if err := p.check(); err != nil {
 		return nil, err
 	}
 	p.Cwd = path.Clean(p.Cwd)
 	return p, nil
+}
+
+// compileLinux reads what the linux section says of the process.
+func (p *Process) compileLinux(spec *specs.Spec) (err error) {
+	l := spec.Linux
+	if l == nil {
+		return nil
+	}
+	for _, ns := range l.Namespaces {
+		p.Namespaces = append(p.Namespaces, Namespace{Type: string(ns.Type), Path: ns.Path})
+	}
+	if p.UIDMaps, p.GIDMaps, err = CompileIDMaps(spec); err != nil {
+		return err
+	}
+	if p.Sysctls, err = compileSysctls(l.Sysctl, p.Namespaces); err != nil {
+		return err
+	}
+	if p.TimeOffsets, err = compileTimeOffsets(l.TimeOffsets, p.Namespaces); err != nil {
+		return err
+	}
+	if p.Personality, err = compilePersonality(l.Personality); err != nil {
+		return err
+	}
+	if p.MemoryPolicy, err = compileMemoryPolicy(l.MemoryPolicy); err != nil {
+		return err
+	}
+	p.Seccomp, err = compileSeccomp(l.Seccomp)
+	return err
 }
 
 // check refuses what would make no process, or another than is meant. A
@@ -197,13 +227,11 @@ func (p *Process) checkNamespaces() error {
 	for i, ns := range p.Namespaces {
 		what := fmt.Sprintf("linux.namespaces[%d] %s", i, ns.Type)
 		switch ns.Type {
-		case "pid", "network", "ipc", "uts", "cgroup", "user":
+		case "pid", "network", "ipc", "uts", "cgroup", "user", "time":
 		case "mount":
 			if ns.Path != "" {
 				return fmt.Errorf("%s: joining %s: this build only makes mount namespaces of its own", what, ns.Path)
 			}
-		case "time":
-			return fmt.Errorf("%s: this build neither makes nor joins %s namespaces", what, ns.Type)
 		default:
 			return fmt.Errorf("linux.namespaces[%d]: %q: no such type of namespace", i, ns.Type)
 		}
@@ -218,17 +246,23 @@ func (p *Process) checkNamespaces() error {
 			return fmt.Errorf("%s: %s: the path must be absolute", what, ns.Path)
 		}
 	}
-	if p.Hostname == "" {
+	_, uts := seen["uts"]
+	if err := checkUTSName("hostname", p.Hostname, uts); err != nil {
+		return err
+	}
+	return checkUTSName("domainname", p.Domainname, uts)
+}
+
+func checkUTSName(field, name string, uts bool) error {
+	switch {
+	case name == "":
 		return nil
-	}
-	if _, ok := seen["uts"]; !ok {
-		return fmt.Errorf("hostname: %q: needs a uts namespace: add {\"type\": \"uts\"} to linux.namespaces", p.Hostname)
-	}
-	if len(p.Hostname) > maxHostname {
-		return fmt.Errorf("hostname: %d bytes; the kernel takes at most %d", len(p.Hostname), maxHostname)
-	}
-	if strings.IndexByte(p.Hostname, 0) >= 0 {
-		return errors.New("hostname: contains a NUL byte")
+	case !uts:
+		return fmt.Errorf("%s: %q: needs a uts namespace: add {\"type\": \"uts\"} to linux.namespaces", field, name)
+	case len(name) > maxUTSName:
+		return fmt.Errorf("%s: %d bytes; the kernel takes at most %d", field, len(name), maxUTSName)
+	case strings.IndexByte(name, 0) >= 0:
+		return fmt.Errorf("%s: contains a NUL byte", field)
 	}
 	return nil
 }

@@ -145,7 +145,6 @@ func TestCompileProcessErrors(t *testing.T) {
 		{func(s *specs.Spec) { ns(specs.LinuxNamespace{Type: "uts"})(s); s.Hostname = strings.Repeat("x", 65) }, "hostname: 65 bytes"},
 		{func(s *specs.Spec) { ns(specs.LinuxNamespace{Type: "uts"})(s); s.Hostname = "a\x00" }, "hostname: contains a NUL"},
 		{ns(specs.LinuxNamespace{Type: "user"}), "linux.namespaces[0]: a user namespace without ids"},
-		{ns(specs.LinuxNamespace{Type: "time"}), "linux.namespaces[0] time"},
 		{ns(specs.LinuxNamespace{Type: "net"}), `linux.namespaces[0]: "net": no such type of namespace`},
 		{ns(specs.LinuxNamespace{Type: "pid"}, specs.LinuxNamespace{Type: "pid"}), "linux.namespaces[1] pid: already given as linux.namespaces[0]"},
 		{ns(specs.LinuxNamespace{Type: "ipc", Path: "x"}), "linux.namespaces[0] ipc: x: the path must be absolute"},

@@ -54,13 +54,18 @@ func (l *launcher) fork(newPID, wantProc bool) error {
 			return err
 		}
 	}
-	if s.userFD == 0 {
-		return nil
-	}
-	if r, err := l.readRecord(); err != nil {
-		return fmt.Errorf("join the user namespace: %w", err)
-	} else if r.errno != 0 {
-		return l.launchError(r)
+	for _, step := range [...]struct {
+		taken bool
+		what  string
+	}{{s.time.join != 0, "join the time namespace"}, {s.userFD != 0, "join the user namespace"}, {s.time.make, "make the time namespace"}} {
+		if !step.taken {
+			continue
+		}
+		if r, err := l.readRecord(); err != nil {
+			return fmt.Errorf("%s: %w", step.what, err)
+		} else if r.errno != 0 {
+			return l.launchError(r)
+		}
 	}
 	return nil
 }

@@ -19,7 +19,7 @@ import (
 // The process, which is forked here, is in the user namespace from its first
 // instruction on.
 func (b *booter) enterUser(ns *namespaces) error {
-	if err := ns.join(b.process.Hostname); err != nil {
+	if err := ns.join(); err != nil {
 		return err
 	}
 	if err := unix.Unshare(unix.CLONE_FS); err != nil {
@@ -47,7 +47,7 @@ func (b *booter) enterUser(ns *namespaces) error {
 	if err := l.follow(made); err != nil {
 		return fmt.Errorf("enter the namespaces of linux.namespaces: %w", nsError(err))
 	}
-	return ns.settle(b.process.Hostname)
+	return ns.settle()
 }
 
 // idsOf reads the ids of a process's user namespace.

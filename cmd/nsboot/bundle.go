@@ -78,23 +78,17 @@ func refusal(list []config.Refused) error {
 	return &nsmount.HintError{Err: errors.New(strings.Join(lines, "\nnsboot: ")), HintText: hint}
 }
 
-// dropIgnored takes out the namespaces that were accepted with --ignore: what
-// is left of them is honoured by nothing.
+// dropIgnored takes out what was accepted with --ignore and would be an error
+// below: the path of a mount namespace, which is new all the same.
 func dropIgnored(spec *specs.Spec) {
 	if spec.Linux == nil {
 		return
 	}
-	kept := spec.Linux.Namespaces[:0]
-	for _, n := range spec.Linux.Namespaces {
-		if n.Type == specs.TimeNamespace {
-			continue
-		}
-		if n.Type == specs.MountNamespace {
+	for i := range spec.Linux.Namespaces {
+		if n := &spec.Linux.Namespaces[i]; n.Type == specs.MountNamespace {
 			n.Path = ""
 		}
-		kept = append(kept, n)
 	}
-	spec.Linux.Namespaces = kept
 }
 
 // checkID refuses what could not be a container's ID.

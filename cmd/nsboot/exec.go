@@ -68,7 +68,12 @@ func (a *app) exec(id string, cmd []string, f *execFlags) (int, error) {
 	default:
 		return 0, fmt.Errorf("container %s is %s: only in a running one can be executed", id, status)
 	}
-	p, err := f.compile(&state, cmd)
+	own, err := recordedProcess(&state)
+	if err != nil {
+		return 0, err
+	}
+	inTime := slices.ContainsFunc(own.Namespaces, func(ns nsmount.Namespace) bool { return ns.Type == "time" })
+	p, err := f.compile(state.ID, own, cmd)
 	if err != nil {
 		return 0, err
 	}
@@ -88,34 +93,35 @@ func (a *app) exec(id string, cmd []string, f *execFlags) (int, error) {
 			return writeFile(f.pidFile, strconv.Itoa(pid))
 		}
 	}
-	code, err := nsmount.Exec(nsmount.Target{Pid: state.Pid, StartTime: state.StartTime, Profile: state.Profile}, p, o)
+	code, err := nsmount.Exec(nsmount.Target{Pid: state.Pid, StartTime: state.StartTime, Profile: state.Profile, TimeNS: inTime}, p, o)
 	return code, sayNotFound(err)
+}
+
+// recordedProcess is the container's own.
+func recordedProcess(state *container.State) (p *nsmount.Process, err error) {
+	if err = json.Unmarshal(state.Process, &p); err == nil && p == nil {
+		err = fmt.Errorf("container %s: its record has no process", state.ID)
+	}
+	return p, err
 }
 
 // compile makes the process: the container's own with another command, or the
 // one in a file; then what the flags say.
-func (f *execFlags) compile(state *container.State, cmd []string) (*nsmount.Process, error) {
+func (f *execFlags) compile(id string, p *nsmount.Process, cmd []string) (*nsmount.Process, error) {
 	if f.pidFile != "" && !f.detach {
 		return nil, &usageError{msg: "--pid-file goes with --detach", hint: "nsboot exec --detach --pid-file " + f.pidFile + " ..."}
 	}
-	var p *nsmount.Process
-	err := json.Unmarshal(state.Process, &p)
-	if err == nil && p == nil {
-		err = fmt.Errorf("container %s: its record has no process", state.ID)
-	}
-	if err != nil {
-		return nil, err
-	}
 	if f.process != "" {
-		filter := p.Seccomp // the container's, whatever runs in it
-		if p, err = readProcess(f.process); err != nil {
+		file, err := readProcess(f.process)
+		if err != nil {
 			return nil, err
 		}
-		p.Seccomp = filter
+		inherit(file, p)
+		p = file
 	} else { // the container's own has its terminal already
 		p.Terminal, p.ConsoleSize = false, nil
 	}
-	p.Hostname, p.Namespaces = "", nil // those of the container are joined
+	p.Hostname, p.Domainname, p.Namespaces, p.TimeOffsets = "", "", nil, nil // those of the container are joined
 	p.Terminal = p.Terminal || f.tty
 	if err := checkConsole(p.Terminal, f.detach, f.console); err != nil {
 		return nil, err
@@ -124,9 +130,24 @@ func (f *execFlags) compile(state *container.State, cmd []string) (*nsmount.Proc
 	case len(cmd) > 0:
 		p.Args = cmd
 	case f.process == "":
-		return nil, &usageError{msg: "exec: no command", hint: "nsboot exec " + state.ID + " CMD..., or --process FILE"}
+		return nil, &usageError{msg: "exec: no command", hint: "nsboot exec " + id + " CMD..., or --process FILE"}
 	}
 	return p, f.override(p)
+}
+
+// inherit gives a process that is read from a file what is the container's, whatever
+// runs in it, and, as runc does, the scheduling that it does not name itself.
+func inherit(p, own *nsmount.Process) {
+	p.Seccomp, p.Personality, p.MemoryPolicy = own.Seccomp, own.Personality, own.MemoryPolicy
+	if p.Scheduler == nil {
+		p.Scheduler = own.Scheduler
+	}
+	if p.IOPriority == nil {
+		p.IOPriority = own.IOPriority
+	}
+	if p.ExecCPUAffinity == nil {
+		p.ExecCPUAffinity = own.ExecCPUAffinity
+	}
 }
 
 // readProcess reads a process object of config.json.

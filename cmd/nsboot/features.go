@@ -51,6 +51,7 @@ func featuresOf(profile string) (*features.Features, error) {
 			Apparmor:        &features.Apparmor{Enabled: no},
 			Selinux:         &features.Selinux{Enabled: no},
 			IntelRdt:        &features.IntelRdt{Enabled: no},
+			MemoryPolicy:    &features.MemoryPolicy{Modes: nsmount.MemoryModes(), Flags: nsmount.MemoryFlags()},
 			MountExtensions: &features.MountExtensions{IDMap: &features.IDMap{Enabled: no}},
 			NetDevices:      &features.NetDevices{Enabled: no},
 		},

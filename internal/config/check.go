@@ -68,7 +68,6 @@ type refusal struct {
 }
 
 var refusals = []refusal{
-	{"domainname", "does not set NIS domain names", func(s *specs.Spec) bool { return s.Domainname != "" }},
 	{"solaris", "boots Linux containers only", func(s *specs.Spec) bool { return asks(s.Solaris) }},
 	{"windows", "boots Linux containers only", func(s *specs.Spec) bool { return asks(s.Windows) }},
 	{"vm", "boots no virtual machines", func(s *specs.Spec) bool { return asks(s.VM) }},
@@ -80,26 +79,19 @@ var processRefusals = []refusal{
 	{"process.user.username", "takes user ids only", func(s *specs.Spec) bool { return s.Process.User.Username != "" }},
 	{"process.commandLine", "takes process.args only", func(s *specs.Spec) bool { return s.Process.CommandLine != "" }},
 	{"process.apparmorProfile", "does not apply AppArmor profiles", func(s *specs.Spec) bool { return s.Process.ApparmorProfile != "" }},
-	{"process.scheduler", "does not set the scheduling policy", func(s *specs.Spec) bool { return asks(s.Process.Scheduler) }},
 	{"process.selinuxLabel", "does not apply SELinux labels", func(s *specs.Spec) bool { return s.Process.SelinuxLabel != "" }},
-	{"process.ioPriority", "does not set I/O priorities", func(s *specs.Spec) bool { return asks(s.Process.IOPriority) }},
-	{"process.execCPUAffinity", "does not set CPU affinity", func(s *specs.Spec) bool { return asks(s.Process.ExecCPUAffinity) }},
 }
 
 var linuxRefusals = []refusal{
 	{"linux.netDevices", "moves no network devices", func(s *specs.Spec) bool { return len(s.Linux.NetDevices) > 0 }},
 	{"linux.mountLabel", "does not apply SELinux labels", func(s *specs.Spec) bool { return s.Linux.MountLabel != "" }},
 	{"linux.intelRdt", "does not use Intel RDT", func(s *specs.Spec) bool { return asks(s.Linux.IntelRdt) }},
-	{"linux.memoryPolicy", "sets no memory policy", func(s *specs.Spec) bool { return asks(s.Linux.MemoryPolicy) }},
-	{"linux.personality", "does not set the personality", func(s *specs.Spec) bool { return asks(s.Linux.Personality) }},
-	{"linux.timeOffsets", "makes no time namespaces", func(s *specs.Spec) bool { return asks(s.Linux.TimeOffsets) }},
 }
 
 // otherIgnorable are the properties that findRefused and CgroupNotes handle
 // one by one, without indices.
 var otherIgnorable = []string{
-	"linux.namespaces", "linux.namespaces.path",
-	"linux.resources", "linux.cgroupsPath",
+	"linux.namespaces.path", "linux.resources", "linux.cgroupsPath",
 }
 
 func findRefused(spec *specs.Spec) (out []Refused) {
@@ -119,12 +111,8 @@ func findRefused(spec *specs.Spec) (out []Refused) {
 	}
 	add(linuxRefusals)
 	for i, ns := range spec.Linux.Namespaces {
-		field := at("linux.namespaces", i)
-		switch {
-		case ns.Type == specs.TimeNamespace:
-			out = append(out, Refused{field, "is a time namespace; this build makes none"})
-		case ns.Type == specs.MountNamespace && ns.Path != "":
-			out = append(out, Refused{field + ".path", "is set; this build joins no mount namespace, it makes a new one"})
+		if ns.Type == specs.MountNamespace && ns.Path != "" {
+			out = append(out, Refused{at("linux.namespaces", i) + ".path", "is set; this build joins no mount namespace, it makes a new one"})
 		}
 	}
 	return out

@@ -66,7 +66,7 @@ func TestCheckFixtures(t *testing.T) {
 // honoured lists what this build does; the rest of specs-go must be refused
 // or warned about. A name covers what is below it.
 var honoured = []string{
-	"ociVersion", "root.path", "root.readonly", "hostname", "annotations",
+	"ociVersion", "root.path", "root.readonly", "hostname", "domainname", "annotations",
 	"mounts[0].destination", "mounts[0].type", "mounts[0].source", "mounts[0].options", "mounts[0].uidMappings", "mounts[0].gidMappings",
 	"process.terminal", "process.consoleSize", "process.args", "process.env", "process.cwd",
 	"process.user.uid", "process.user.gid", "process.user.umask", "process.user.additionalGids",
@@ -74,12 +74,17 @@ var honoured = []string{
 	"process.capabilities.permitted", "process.capabilities.ambient",
 	"process.rlimits[0].type", "process.rlimits[0].hard", "process.rlimits[0].soft",
 	"process.noNewPrivileges", "process.oomScoreAdj",
+	"process.scheduler.policy", "process.scheduler.nice", "process.scheduler.priority", "process.scheduler.flags",
+	"process.scheduler.runtime", "process.scheduler.deadline", "process.scheduler.period",
+	"process.ioPriority.class", "process.ioPriority.priority", "process.execCPUAffinity.initial", "process.execCPUAffinity.final",
 	"linux.namespaces[0].type", "linux.namespaces[0].path",
 	"linux.uidMappings[0].containerID", "linux.uidMappings[0].hostID", "linux.uidMappings[0].size",
 	"linux.gidMappings[0].containerID", "linux.gidMappings[0].hostID", "linux.gidMappings[0].size",
 	"linux.devices[0].path", "linux.devices[0].type", "linux.devices[0].major", "linux.devices[0].minor",
 	"linux.devices[0].fileMode", "linux.devices[0].uid", "linux.devices[0].gid",
 	"linux.maskedPaths", "linux.readonlyPaths", "linux.rootfsPropagation", "linux.sysctl[k]",
+	"linux.timeOffsets[k].secs", "linux.timeOffsets[k].nanosecs", "linux.personality.domain", "linux.personality.flags",
+	"linux.memoryPolicy.mode", "linux.memoryPolicy.nodes", "linux.memoryPolicy.flags",
 	"linux.seccomp.defaultAction", "linux.seccomp.defaultErrnoRet", "linux.seccomp.architectures", "linux.seccomp.flags",
 	"linux.seccomp.listenerPath", "linux.seccomp.listenerMetadata", "linux.seccomp.syscalls[0].names", "linux.seccomp.syscalls[0].action",
 	"linux.seccomp.syscalls[0].errnoRet", "linux.seccomp.syscalls[0].args[0].index", "linux.seccomp.syscalls[0].args[0].value",
@@ -190,7 +195,6 @@ func TestRefused(t *testing.T) {
 		ignore   string // besides the field itself
 	}{
 		{process(`"apparmorProfile":"p"`), "process.apparmorProfile is set; this build does not apply AppArmor profiles", ""},
-		{linux(`"namespaces":[{"type":"time"}]`), "linux.namespaces[0] is a time namespace; this build makes none", "linux.namespaces"},
 		{linux(`"namespaces":[{"type":"mount","path":"/p"}]`), "linux.namespaces[0].path is set; this build joins no mount namespace, it makes a new one", "linux.namespaces.path"},
 	} {
 		spec := decode(t, []byte("{"+c.in+"}"))
@@ -211,7 +215,7 @@ func TestRefused(t *testing.T) {
 				t.Errorf("--ignore %s: %v, %q, %v", ignore, left, warnings, err)
 			}
 		}
-		if left, _, err := Check(spec, []string{"linux.mountLabel", "linux.namespaces[7]", "windows"}); err != nil || len(left) != 1 {
+		if left, _, err := Check(spec, []string{"linux.mountLabel", "linux.namespaces[7].path", "windows"}); err != nil || len(left) != 1 {
 			t.Errorf("ignoring others: %v, %v", left, err)
 		}
 	}
@@ -222,8 +226,8 @@ func TestIgnoreNames(t *testing.T) {
 	if _, w, err := Check(spec, []string{"linux.resources", "linux.cgroupsPath"}); err != nil || len(w) > 0 {
 		t.Errorf("warnings accepted by name: %q, %v", w, err)
 	}
-	for _, name := range []string{"", "mounts", "linux", "Hooks", "hooks[0]", "root.path", "linux.namespaces[x]", "linux.namespaces[]",
-		"linux.namespaces[0][1]", "linux.name[0]spaces", "mounts.uidMappings[0]", "[0]hooks", "process.args"} {
+	for _, name := range []string{"", "mounts", "linux", "Hooks", "hooks[0]", "root.path", "linux.namespaces", "linux.namespaces[x].path", "linux.namespaces[].path",
+		"linux.namespaces[0][1].path", "linux.name[0]spaces", "mounts.uidMappings[0]", "[0]hooks", "process.args"} {
 		if _, _, err := Check(spec, []string{name}); err == nil || !strings.Contains(err.Error(), "--ignore "+name+": ") || !strings.Contains(err.Error(), "linux.intelRdt") {
 			t.Errorf("--ignore %q: %v", name, err)
 		}

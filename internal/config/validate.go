@@ -46,8 +46,10 @@ func validate(spec *specs.Spec) (warnings []string, err error) {
 	if err := validateLinux(spec.Linux); err != nil {
 		return nil, err
 	}
-	if spec.Hostname != "" && !hasNamespace(spec.Linux, specs.UTSNamespace) {
-		return nil, fmt.Errorf("hostname is %s, but linux.namespaces lists no uts namespace: it would rename the host", quote(spec.Hostname))
+	for _, f := range [...]struct{ field, name string }{{"hostname", spec.Hostname}, {"domainname", spec.Domainname}} {
+		if f.name != "" && !hasNamespace(spec.Linux, specs.UTSNamespace) {
+			return nil, fmt.Errorf("%s is %s, but linux.namespaces lists no uts namespace: it would rename the host", f.field, quote(f.name))
+		}
 	}
 	return warnings, nil
 }

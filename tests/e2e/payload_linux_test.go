@@ -24,6 +24,8 @@ func payload(verb string) int {
 			fmt.Println(e.Name())
 		}
 		return 0
+	case "clocks":
+		return clocks()
 	}
 	return 99
 }
