@@ -262,12 +262,17 @@ func (b *booter) build() error {
 	if err := b.switchRoot(); err != nil {
 		return err
 	}
-	if b.pod != nil {
-		if err := b.publish(); err != nil {
-			return err
-		}
+	if b.pod == nil {
+		return b.rootPropagation()
 	}
-	return b.rootPropagation()
+	// In between, for a mount that is unbindable by now has no second view.
+	if err := b.copyForPod(); err != nil {
+		return err
+	}
+	if err := b.rootPropagation(); err != nil {
+		return err
+	}
+	return b.publish()
 }
 
 // needsParent reports whether the process cannot be nsboot itself, though it is in

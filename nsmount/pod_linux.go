@@ -25,12 +25,13 @@ type Pod struct {
 // podMember is a Pod while its container boots.
 type podMember struct {
 	ns        int  // the sandbox container's mount namespace
+	view      int  // what it is to see of the tree: a detached copy
 	published bool // the tree is at its place there
 }
 
 // openPod opens the sandbox container and takes what the pod shares from it.
 func (b *booter) openPod() error {
-	m := &podMember{ns: -1}
+	m := &podMember{ns: -1, view: -1}
 	b.pod = m
 	if id := b.opts.Pod.ID; id == "" || id[0] == '.' || strings.Contains(id, "/") {
 		return fmt.Errorf("the pod's child %q: not a name for its directory", id)
@@ -53,21 +54,26 @@ func (b *booter) openPod() error {
 	return errors.Join(err, b.home.enter())
 }
 
-// publish mounts a second set of the container's mounts where the sandbox
-// container sees them (K1). The calling thread is in the container's root; it is
-// left in the sandbox container's, on the way home.
-func (b *booter) publish() error {
+// copyForPod makes the second set of the container's mounts that the sandbox
+// container is to see.
+func (b *booter) copyForPod() error {
 	k := &kernel{before: b.opts.before}
-	tree, err := k.clone(b.tree.Root.FD(), true)
-	if err != nil {
+	var err error
+	if b.pod.view, err = k.clone(b.tree.Root.FD(), true); err != nil {
 		return fmt.Errorf("the pod's view of the root: %w", explainClone(err))
 	}
-	defer unix.Close(tree)
 	// A clone of a shared mount is its peer: what the sandbox container mounts
 	// there would be mounted in the child, and on the host.
-	if err := k.setattr(tree, true, 0, 0, uint64(b.propagation())); err != nil {
+	if err := k.setattr(b.pod.view, true, 0, 0, uint64(b.propagation())); err != nil {
 		return fmt.Errorf("the pod's view of the root: make private: %w", err)
 	}
+	return nil
+}
+
+// publish mounts it where the sandbox container sees it (K1). The calling thread is
+// left in the sandbox container's mount namespace, on the way home.
+func (b *booter) publish() error {
+	k := &kernel{before: b.opts.before}
 	if err := enterSandbox(b.pod.ns); err != nil {
 		return err
 	}
@@ -83,7 +89,7 @@ func (b *booter) publish() error {
 	unix.Fchmodat(dir, b.opts.Pod.ID, 0o755, 0) // whatever the umask is
 	onto, err := openInRoot(dir, b.opts.Pod.ID)
 	if err == nil {
-		err = k.attach(tree, onto)
+		err = k.attach(b.pod.view, onto)
 		unix.Close(onto)
 	}
 	if err != nil {
@@ -108,7 +114,8 @@ func (b *booter) unpublish() error {
 func (b *booter) closePod() {
 	if b.pod != nil {
 		closeFD(b.pod.ns)
-		b.pod.ns = -1
+		closeFD(b.pod.view)
+		b.pod.ns, b.pod.view = -1, -1
 	}
 	for _, fd := range b.opts.shared {
 		unix.Close(fd)

@@ -256,6 +256,25 @@ func TestPodAnnotations(t *testing.T) {
 	p.good("delete", "--force", "plain")
 }
 
+// TestPodPropagation: whatever the child's root is, the two views are apart.
+func TestPodPropagation(t *testing.T) {
+	for _, how := range []string{"shared", "rshared", "rslave", "unbindable"} {
+		p := newPod(t, "web")
+		p.members["web"].spec.Linux.RootfsPropagation = how
+		p.members["web"].save()
+		p.up("sb", "web")
+		p.good("exec", "web", "busybox", "mount", "-t", "tmpfs", "x", "/bin")
+		if got := p.sees("sb", "/__runsc_containers__/web/bin"); !slices.Contains(got, "busybox") {
+			t.Errorf("%s: what the child mounts is in the sandbox container: %v", how, got)
+		}
+		p.good("exec", "sb", "busybox", "mount", "-t", "tmpfs", "x", "/__runsc_containers__/web/stub")
+		if got := p.good("exec", "sb", "busybox", "umount", "/__runsc_containers__/web/stub"); got.Err != "" {
+			t.Errorf("%s: %+v", how, got)
+		}
+		p.good("delete", "--force", "sb")
+	}
+}
+
 // TestPodSourceFDs: a child's root and binds as descriptors; what is left over is
 // an error for it as for any container (C15).
 func TestPodSourceFDs(t *testing.T) {
