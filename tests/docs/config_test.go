@@ -1,6 +1,7 @@
 package docs
 
 import (
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -35,6 +36,82 @@ func TestConfigFields(t *testing.T) {
 		slices.Sort(c.want)
 		if d := cmp.Diff(c.want, got); d != "" {
 			t.Errorf("docs/config.md, %s (-code +document):\n%s", c.heading, d)
+		}
+	}
+}
+
+// configTables are the headings of docs/config.md whose tables list fields.
+func configTables() []string { return []string{"## Honoured", "## Cgroups", "## Refused"} }
+
+// TestConfigTableComplete: each field of the specification's types, the deepest ones
+// included, is in a table, by its own name or by that of what it is in; and what is in
+// a table is a field.
+func TestConfigTableComplete(t *testing.T) {
+	doc := read(t, "docs/config.md")
+	listed := map[string]bool{} // and whether some field is meant
+	for _, heading := range configTables() {
+		for _, row := range table(t, doc, heading) {
+			for _, field := range codeSpans(row[0]) {
+				listed[field] = false
+			}
+		}
+	}
+	leaves := fieldsOf(reflect.TypeFor[specs.Spec](), "", nil)
+	if len(leaves) < 200 {
+		t.Fatalf("only %d fields are found", len(leaves))
+	}
+	for _, leaf := range leaves {
+		found := false
+		for name := leaf; name != "" && !found; name = name[:max(strings.LastIndexByte(name, '.'), 0)] {
+			if _, found = listed[name]; found {
+				listed[name] = true
+			}
+		}
+		if !found {
+			t.Errorf("docs/config.md has no row for %s", leaf)
+		}
+	}
+	for field, meant := range listed {
+		if !meant {
+			t.Errorf("docs/config.md: %s is no field of the specification", field)
+		}
+	}
+}
+
+// fieldsOf adds the JSON paths of all that is below a type, without the indices of
+// lists and the keys of maps.
+func fieldsOf(typ reflect.Type, path string, to []string) []string {
+	switch typ.Kind() {
+	case reflect.Pointer, reflect.Slice, reflect.Map:
+		return fieldsOf(typ.Elem(), path, to)
+	case reflect.Struct:
+		for i := range typ.NumField() {
+			name, _, _ := strings.Cut(typ.Field(i).Tag.Get("json"), ",")
+			to = fieldsOf(typ.Field(i).Type, strings.Trim(path+"."+name, "."), to)
+		}
+		return to
+	}
+	return append(to, path)
+}
+
+// TestConfigNamesTests: each row names a test that is there, by package and function.
+func TestConfigNamesTests(t *testing.T) {
+	doc, functions := read(t, "docs/config.md"), testFunctions(t)
+	for _, heading := range configTables() {
+		for _, row := range table(t, doc, heading) {
+			if len(row) != 3 {
+				t.Errorf("%s: a row has %d cells, want field, what is done, test: %q", heading, len(row), row)
+				continue
+			}
+			tests := codeSpans(row[2])
+			if len(tests) == 0 {
+				t.Errorf("%s: no test", row[0])
+			}
+			for _, name := range tests {
+				if !functions[name] || !strings.Contains(name, ".") {
+					t.Errorf("%s: there is no test %s", row[0], name)
+				}
+			}
 		}
 	}
 }

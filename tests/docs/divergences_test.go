@@ -15,15 +15,23 @@ import (
 
 var testDefined = regexp.MustCompile(`(?m)^func ((?:Test|Fuzz|Example)\w*)\(`)
 
+// testFunctions are the names of all tests, TestX, and with their package, e2e.TestX.
+func testFunctions(t *testing.T) map[string]bool {
+	t.Helper()
+	functions := map[string]bool{}
+	for file, text := range goFiles(t, func(p string) bool { return strings.HasSuffix(p, "_test.go") }) {
+		pkg := filepath.Base(filepath.Dir(file))
+		for _, m := range testDefined.FindAllStringSubmatch(text, -1) {
+			functions[m[1]], functions[pkg+"."+m[1]] = true, true
+		}
+	}
+	return functions
+}
+
 // TestDivergencesNameTests: each row names a test that shows it, by its
 // function or by its case of tests/parity, and each exists.
 func TestDivergencesNameTests(t *testing.T) {
-	functions := map[string]bool{}
-	for _, text := range goFiles(t, func(p string) bool { return strings.HasSuffix(p, "_test.go") }) {
-		for _, m := range testDefined.FindAllStringSubmatch(text, -1) {
-			functions[m[1]] = true
-		}
-	}
+	functions := testFunctions(t)
 	seen := map[string]bool{}
 	for _, row := range divergenceRows(t) {
 		if len(row) != 7 {
