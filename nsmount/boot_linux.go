@@ -95,7 +95,7 @@ func newBooter(plan *Plan, p *Process, o BootOptions) (*booter, error) {
 	if l.terminal, err = newTerminal(p, o.ConsoleSocket); err != nil {
 		return nil, err
 	}
-	b := &booter{plan: plan, process: p, profile: profile, opts: o, launcher: l, cwd: -1}
+	b := &booter{plan: plan, process: p, profile: profile, opts: o, launcher: l, home: noHome(), cwd: -1}
 	b.opts.beforeStub = l.holdSignals
 	if l.terminal != nil {
 		b.opts.openTerminal = l.openTerminal
@@ -199,7 +199,7 @@ func (b *booter) prepare() error {
 	if err := setSysctls(b.process.Sysctls); err != nil {
 		return err
 	}
-	if err := unix.Mount("", "/", "", unix.MS_REC|b.propagation(), ""); err != nil {
+	if err := unix.Mount("", "/", "", unix.MS_REC|b.plan.propagation(), ""); err != nil {
 		return fmt.Errorf("make / private: %w", nsError(err))
 	}
 	if !ns.needsChild() || ns.ofUser() {

@@ -194,7 +194,7 @@ func forBootCases(t *testing.T, f func(t *testing.T, b *bootCase)) {
 	needRoot(t)
 	for _, c := range faultCases() {
 		switch c.name {
-		case "bind root", "writable with stubs", "overlay all", "oci", "terminal":
+		case "bind root", "writable with stubs", "overlay all", "oci", "terminal", "idmap":
 			t.Run(c.name, func(t *testing.T) { f(t, newBootCase(t, c, false)) })
 			t.Run(c.name+" pid", func(t *testing.T) { f(t, newBootCase(t, c, true)) })
 		}

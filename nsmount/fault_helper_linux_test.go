@@ -39,7 +39,7 @@ func tmpfsAt(dst string, options ...string) specs.Mount {
 }
 
 func idMapped(m specs.Mount) specs.Mount {
-	m.UIDMappings = []specs.LinuxIDMapping{{HostID: 1000, Size: 10}}
+	m.UIDMappings = []specs.LinuxIDMapping{{HostID: uint32(1000 * len(m.Options)), Size: 10}}
 	m.GIDMappings = []specs.LinuxIDMapping{{HostID: 2000, Size: 10}}
 	return m
 }
@@ -68,7 +68,8 @@ func faultCases() []faultCase {
 		{name: "terminal", mounts: nested[:0], change: func(s *specs.Spec) { s.Process.Terminal = true }},
 		{name: "copy up", profile: "oci", stubs: true, mounts: []specs.Mount{
 			tmpfsAt("/dev", "mode=755"), tmpfsAt("/etc", "tmpcopyup", "ro"), tmpfsAt("/etc/in/new", "tmpcopyup")}},
-		{name: "idmap", mounts: []specs.Mount{idMapped(bindMount("SRC/dir", "/mnt")), idMapped(bindMount("SRC/dir", "/data", "ro", "ridmap")), tmpfsAt("/data/in")}},
+		{name: "idmap", mounts: []specs.Mount{idMapped(bindMount("SRC/dir", "/mnt")), idMapped(bindMount("SRC/dir", "/data", "ro", "ridmap")), tmpfsAt("/data/in")},
+			change: func(s *specs.Spec) { s.Linux.RootfsPropagation = "rshared" }},
 		{name: "idmap and overlay", overlay: "all", mounts: []specs.Mount{idMapped(bindMount("SRC/dir", "/mnt")), idMapped(bindMount("SRC/file", "/etc/hosts"))}},
 		{name: "overlay mount", profile: "oci", stubs: true, mounts: []specs.Mount{
 			tmpfsAt("/dev", "mode=755"), {Destination: "/mnt", Type: "overlay", Options: []string{"lowerdir=SRC/dir:SRC/empty"}}, tmpfsAt("/mnt/stub/deep"),

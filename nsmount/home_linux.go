@@ -10,6 +10,9 @@ import (
 // home is the caller's own view: its mount namespace, root and directory.
 type home struct{ ns, root, cwd int }
 
+// noHome is one that is not opened.
+func noHome() home { return home{-1, -1, -1} }
+
 // openHome opens it. Root of a user namespace may not come back to a mount
 // namespace that belongs to another one: home is a copy of that then.
 func openHome() (home, error) {
@@ -32,7 +35,7 @@ func openHome() (home, error) {
 }
 
 func openView() (home, error) {
-	h := home{-1, -1, -1}
+	h := noHome()
 	for _, o := range []struct {
 		fd   *int
 		path string

@@ -75,7 +75,7 @@ func mountAt(plan *Plan, target string, o MountOptions) error {
 	if err := unix.Unshare(unix.CLONE_NEWNS | unix.CLONE_FS); err != nil {
 		return fmt.Errorf("new mount namespace: %w", nsError(err))
 	}
-	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
+	if err := unix.Mount("", "/", "", unix.MS_REC|plan.propagation(), ""); err != nil {
 		return fmt.Errorf("make / private: %w", nsError(err))
 	}
 	tree, err := Apply(plan, ApplyOptions{Target: target, StateDir: o.StateDir, Report: o.Report, before: o.before})
@@ -87,6 +87,10 @@ func mountAt(plan *Plan, target string, o MountOptions) error {
 		return errors.Join(err, h.enter(), tree.Close())
 	}
 	defer unix.Close(whole)
+	k := &kernel{before: o.before}
+	if err := k.rootPropagation(plan, whole); err != nil {
+		return errors.Join(err, unix.Unmount(fdPath(whole), unix.MNT_DETACH), tree.Close())
+	}
 	if err := recordMount(plan, target, whole, o); err != nil {
 		return errors.Join(err, unix.Unmount(fdPath(whole), unix.MNT_DETACH), tree.Close())
 	}

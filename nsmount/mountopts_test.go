@@ -169,6 +169,10 @@ func TestCompileOverlayMount(t *testing.T) {
 	if got := brief(&s); got != "mount /x overlay ro,nosuid volatile,redirect_dir=on" {
 		t.Errorf("step %q", got)
 	}
+	want := []string{"lowerdir+=/a:b", "lowerdir+=c", "upperdir=/u,v", "workdir=/w", "volatile", "redirect_dir=on"}
+	if got := p.Filesystems()["overlay"]; len(got) != 1 || !slices.Equal(got[0].Data, want) {
+		t.Errorf("restore listing %+v, want %q", got, want)
+	}
 	for _, profile := range []string{"runsc", "runsc-2019", "runsc-2018"} {
 		if p := compileFor(t, specOf(m), Options{Profile: profile}); !slices.Equal(warningRules(p), []string{"mounts[0] C6"}) {
 			t.Errorf("%s: %v", profile, p.Warnings)

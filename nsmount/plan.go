@@ -161,7 +161,11 @@ func (p *Plan) Filesystems() map[string][]Filesystem {
 		default:
 			continue
 		}
-		out[kind] = append(out[kind], Filesystem{Device: s.Source, Flags: s.Flags, Data: s.Data})
+		data := s.Data
+		if s.Layers != nil {
+			data = append(s.Layers.Options(), data...)
+		}
+		out[kind] = append(out[kind], Filesystem{Device: s.Source, Flags: s.Flags, Data: data})
 	}
 	return out
 }

@@ -64,7 +64,7 @@ func (b *booter) copyForPod() error {
 	}
 	// A clone of a shared mount is its peer: what the sandbox container mounts
 	// there would be mounted in the child, and on the host.
-	if err := k.setattr(b.pod.view, true, 0, 0, uint64(b.propagation())); err != nil {
+	if err := k.setattr(b.pod.view, true, 0, 0, uint64(b.plan.propagation())); err != nil {
 		return fmt.Errorf("the pod's view of the root: make private: %w", err)
 	}
 	return nil

@@ -10,8 +10,8 @@ import (
 
 // propagation is what / gets before the first mount: private, so that nothing
 // reaches the host; a slave where a mount is to hear of the host's mounts.
-func (b *booter) propagation() uintptr {
-	if b.plan.hearsHost() {
+func (p *Plan) propagation() uintptr {
+	if p.hearsHost() {
 		return unix.MS_SLAVE
 	}
 	return unix.MS_PRIVATE
@@ -30,17 +30,21 @@ func (p *Plan) hearsHost() bool {
 	return false
 }
 
+func (b *booter) rootPropagation() error {
+	return (&kernel{before: b.opts.before}).rootPropagation(b.plan, b.tree.Root.FD())
+}
+
 // rootPropagation applies linux.rootfsPropagation to the container's root, as
 // runc does: last, when the root is the container's alone, so that nothing of it
 // was ever a peer of the host's. It is private until then, and stays so if
 // nothing else is asked for.
-func (b *booter) rootPropagation() error {
-	for _, p := range b.plan.Root().Propagation {
+func (k *kernel) rootPropagation(plan *Plan, root int) error {
+	for _, p := range plan.Root().Propagation {
 		flag, rec := propagationFlag(p)
 		if flag == unix.MS_PRIVATE {
 			continue
 		}
-		if err := (&kernel{before: b.opts.before}).setattr(b.tree.Root.FD(), rec, 0, 0, flag); err != nil {
+		if err := k.setattr(root, rec, 0, 0, flag); err != nil {
 			return fmt.Errorf("linux.rootfsPropagation %s: %w", p, err)
 		}
 	}

@@ -76,7 +76,7 @@ func (b *booter) detachSources() error {
 		}
 		// The clone of a shared mount is shared: what is mounted on it would be
 		// mounted on the host too.
-		if err := unix.MountSetattr(tree, "", unix.AT_EMPTY_PATH|unix.AT_RECURSIVE, &unix.MountAttr{Propagation: uint64(b.propagation())}); err != nil {
+		if err := unix.MountSetattr(tree, "", unix.AT_EMPTY_PATH|unix.AT_RECURSIVE, &unix.MountAttr{Propagation: uint64(b.plan.propagation())}); err != nil {
 			return fmt.Errorf("source descriptor %d: make private: %w", fd, err)
 		}
 		trees[i] = tree

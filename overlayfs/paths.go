@@ -61,6 +61,19 @@ func ParseOptions(options []string) (*PathList, []string, error) {
 	return &l, rest, nil
 }
 
+// Options gives the list as options again, of a form that [ParseOptions] reads.
+func (l *PathList) Options() []string {
+	out := make([]string, 0, len(l.Lower)+2)
+	for _, p := range l.Lower {
+		out = append(out, "lowerdir+="+p)
+	}
+	if l.Upper != "" {
+		escape := strings.NewReplacer(`\`, `\\`)
+		out = append(out, "upperdir="+escape.Replace(l.Upper), "workdir="+escape.Replace(l.Work))
+	}
+	return out
+}
+
 // Check says what is wrong with the list, as far as it can be said without
 // asking the kernel: no layers, more than [MaxLower], one without a name, an upper
 // without a work directory.

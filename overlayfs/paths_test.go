@@ -65,6 +65,9 @@ func TestParseOptions(t *testing.T) {
 			if diff := cmp.Diff(&tt.want, got); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}
+			if again, _, err := overlayfs.ParseOptions(got.Options()); err != nil || !cmp.Equal(got, again) {
+				t.Errorf("Options() of it give %+v, %v", again, err)
+			}
 			if diff := cmp.Diff(tt.rest, rest); diff != "" {
 				t.Errorf("the other options (-want +got):\n%s", diff)
 			}

@@ -52,7 +52,7 @@ func featuresOf(profile string) (*features.Features, error) {
 			Selinux:         &features.Selinux{Enabled: no},
 			IntelRdt:        &features.IntelRdt{Enabled: no},
 			MemoryPolicy:    &features.MemoryPolicy{Modes: nsmount.MemoryModes(), Flags: nsmount.MemoryFlags()},
-			MountExtensions: &features.MountExtensions{IDMap: &features.IDMap{Enabled: no}},
+			MountExtensions: &features.MountExtensions{IDMap: &features.IDMap{Enabled: yes}},
 			NetDevices:      &features.NetDevices{Enabled: no},
 		},
 		Annotations: map[string]string{

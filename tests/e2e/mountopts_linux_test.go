@@ -127,6 +127,16 @@ func TestPropagationTable(t *testing.T) {
 	}
 }
 
+// TestSharedHears: a shared mount, alone, hears of its source, and tells it nothing.
+func TestSharedHears(t *testing.T) {
+	b := newBundle(t)
+	unmountAtEnd(t, b.mkdir("src"), "e2e-src", "tmpfs", 0, "")
+	got, _ := b.bind("src", "/mnt", "rshared").mountsIn()
+	if !strings.Contains(got["/mnt"], "shared:") || !strings.Contains(got["/mnt"], "master:") {
+		t.Errorf("/mnt is %q", got["/mnt"])
+	}
+}
+
 // TestSuperFlags: the table's flags of a file system are in its options (C9).
 func TestSuperFlags(t *testing.T) {
 	for _, profile := range []string{"runsc", "oci"} {
