@@ -157,9 +157,13 @@ func (v *verifier) missing(p *plannedMount) {
 // extra reports a mount that the plan does not have, unless a step of the plan
 // brings it along: p is what it is mounted on.
 func (v *verifier) extra(p *plannedMount, m *actualMount) {
-	if p != nil && v.brings(p, m) {
+	switch {
+	case p != nil && v.brings(p, m):
 		v.checkBrought(p, m)
-	} else {
+	case v.isHostNode(m): // of what is mounted on it no step knows
+		v.checkUnshared("default:/dev", m)
+		p = nil
+	default:
 		p = nil
 		v.strays = append(v.strays, m)
 	}
@@ -238,6 +242,26 @@ func (v *verifier) brings(p *plannedMount, m *actualMount) bool {
 		return host != "" && v.around.Brought(host, rel, &m.TableMount)
 	}
 	return false
+}
+
+// isHostNode reports whether m is one of the host's devices, bound where the kernel
+// lets none be made. Where the plan mounts something in a device's place that is
+// what is looked for, and m is none of the plan's.
+func (v *verifier) isHostNode(m *actualMount) bool {
+	if !strings.HasSuffix(m.Root, "/"+path.Base(m.Target)) {
+		return false
+	}
+	return slices.ContainsFunc(v.plan.Steps, func(s Step) bool {
+		host := s.Target
+		switch {
+		case s.Op == OpNodes && isDefaultNode(path.Base(m.Target)):
+			host = path.Join(s.Target, path.Base(m.Target))
+		case s.Op != OpDevice:
+			return false
+		}
+		at, _ := v.around.Resolve(host)
+		return at == m.Target && v.around.SameSource(host, at)
+	})
 }
 
 // ownMount reports whether m is a copy of one of the container's own mounts: it

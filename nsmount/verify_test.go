@@ -86,6 +86,37 @@ func TestCompare(t *testing.T) {
 	}
 }
 
+// TestCompareNodes: where no device can be made the host's, bound, are the plan's;
+// nothing else in their place is.
+func TestCompareNodes(t *testing.T) {
+	plan := &Plan{Steps: []Step{{Op: OpRoot, Target: "/"}, step(OpMount, "/dev"), {Op: OpNodes, Target: "/dev"}, {Op: OpDevice, Target: "/dev/net/tun"}}}
+	for name, c := range map[string]struct {
+		target, root, propagation string
+		source                    bool // the host's device is on the same file system
+		want                      []string
+	}{
+		"a default node":    {"/dev/null", "/null", "", true, nil},
+		"one of the config": {"/dev/net/tun", "/net/tun", "", true, nil},
+		"a shared one":      {"/dev/null", "/null", "shared:7", true, []string{"looser /dev/null"}},
+		"another device":    {"/dev/null", "/kmsg", "", true, []string{"extra /dev/null"}},
+		"not the host's":    {"/dev/null", "/null", "", false, []string{"extra /dev/null"}},
+		"no node":           {"/dev/kmsg", "/kmsg", "", true, []string{"extra /dev/kmsg"}},
+		"elsewhere":         {"/x/null", "/null", "", true, []string{"extra /x/null"}},
+	} {
+		s := asWritten()
+		s.SameSource = func(host, _ string) bool { return c.source || host != c.target }
+		table := lines("1 - / ext4 rw", "2 1 /dev tmpfs rw", "3 2 "+c.target+" devtmpfs rw "+c.propagation)
+		table[2].Root = c.root
+		var got []string
+		for _, f := range plan.Compare(table, s) {
+			got = append(got, f.Kind+" "+f.Target)
+		}
+		if diff := cmp.Diff(c.want, got); diff != "" {
+			t.Errorf("%s: -want +got:\n%s", name, diff)
+		}
+	}
+}
+
 // TestCompareLinks: a target is where its links lead.
 func TestCompareLinks(t *testing.T) {
 	plan := &Plan{Steps: []Step{{Op: OpRoot, Target: "/"}, step(OpMount, "/var/run/x")}}

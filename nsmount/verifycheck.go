@@ -43,8 +43,14 @@ func (v *verifier) checkBrought(p *plannedMount, m *actualMount) {
 		flags = attrNames(set)
 	}
 	v.checkFlags(p.step, m, flags)
-	if strings.Contains(m.Propagation, "shared:") && !v.wants(p.step).shared {
-		v.find("looser", m.Target, p.step.Origin, "it came along, and is %s", m.Propagation)
+	if !v.wants(p.step).shared {
+		v.checkUnshared(p.step.Origin, m)
+	}
+}
+
+func (v *verifier) checkUnshared(origin string, m *actualMount) {
+	if strings.Contains(m.Propagation, "shared:") {
+		v.find("looser", m.Target, origin, "it came along, and is %s", m.Propagation)
 	}
 }
 
