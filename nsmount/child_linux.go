@@ -71,6 +71,7 @@ type script struct {
 	rlimits    []scriptRlimit
 	kernel     scriptKernel
 	dropBound  uint64 // capabilities to take out of the bounding set
+	dropFull   uint64 // the same where that has all of them
 	keepCaps   bool   // the user changes to one that is not root, with capabilities
 	setGroups  bool
 	nGroups    uintptr

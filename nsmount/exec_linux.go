@@ -200,6 +200,9 @@ func (l *launcher) openTarget(t Target) (fds []int, err error) {
 		if isOwnNS(fd, typ) { // root of a user namespace may not join what is not its, even if it is in it
 			continue
 		}
+		if typ == "user" {
+			l.s.inUserNamespace()
+		}
 		l.joined = append(l.joined, typ)
 		l.s.joins = append(l.s.joins, scriptJoin{uintptr(fd), 0})
 	}

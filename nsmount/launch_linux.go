@@ -136,13 +136,16 @@ func (s *script) prepareCapabilities(p *Process) {
 	}
 	// The kernel's own last capability ends the loop: one that this build has
 	// no name for is dropped like any other.
-	// One that nsboot does not have is dropped too: a user namespace that the
-	// process enters gives it all.
 	for i := range uintptr(64) {
-		if _, err := unix.PrctlRetInt(unix.PR_CAPBSET_READ, i, 0, 0, 0); err != nil {
+		has, err := unix.PrctlRetInt(unix.PR_CAPBSET_READ, i, 0, 0, 0)
+		if err != nil {
 			break
 		}
-		if c.Bounding&(1<<i) == 0 {
+		if c.Bounding&(1<<i) != 0 {
+			continue
+		}
+		s.dropFull |= 1 << i
+		if has == 1 {
 			s.dropBound |= 1 << i
 		}
 	}
@@ -157,6 +160,11 @@ func (s *script) prepareCapabilities(p *Process) {
 	}
 	s.ambient = c.Ambient
 }
+
+// inUserNamespace tells that the child is in another user namespace than nsboot,
+// where its bounding set is the full one again, whatever nsboot's lacks
+// (user_namespaces(7)).
+func (s *script) inUserNamespace() { s.dropBound = s.dropFull }
 
 // cStrings lays out a NULL-terminated array of C strings in two allocations.
 // NUL bytes have been refused by check.

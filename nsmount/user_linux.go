@@ -26,6 +26,7 @@ func (b *booter) enterUser(ns *namespaces) error {
 		return fmt.Errorf("a root of the thread's own: %w", nsError(err))
 	}
 	l, made := b.launcher, ns.newFlags|unix.CLONE_NEWNS
+	l.s.inUserNamespace()
 	if ns.newUser {
 		l.cloneFlags = uintptr(made | unix.CLONE_NEWUSER)
 	} else {

@@ -46,12 +46,12 @@ func TestPoliciesOfUser(t *testing.T) {
 
 	p.spec.Process.Scheduler = &specs.Scheduler{Policy: specs.SchedFIFO, Priority: 1}
 	p.save()
-	if r := p.nsboot("run", "--", "id"); r.Code != 125 || !strings.Contains(r.Err, "process.scheduler: set SCHED_FIFO: operation not permitted (it needs CAP_SYS_NICE on the host") {
+	if r := p.nsboot("run"); r.Code != 125 || !strings.Contains(r.Err, "process.scheduler: set SCHED_FIFO: operation not permitted (it needs CAP_SYS_NICE on the host") {
 		t.Errorf("%+v", r)
 	}
 	p.spec.Process.Scheduler, p.spec.Process.IOPriority = nil, &specs.LinuxIOPriority{Class: specs.IOPRIO_CLASS_RT}
 	p.save()
-	if r := p.nsboot("run", "--", "id"); r.Code != 125 || !strings.Contains(r.Err, "process.ioPriority: set IOPRIO_CLASS_RT 0: operation not permitted (it needs CAP_SYS_NICE on the host") {
+	if r := p.nsboot("run"); r.Code != 125 || !strings.Contains(r.Err, "process.ioPriority: set IOPRIO_CLASS_RT 0: operation not permitted (it needs CAP_SYS_NICE on the host") {
 		t.Errorf("%+v", r)
 	}
 }

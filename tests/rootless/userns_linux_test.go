@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -195,4 +196,29 @@ func TestBadMappings(t *testing.T) {
 	if r := p.nsboot(p.as("", "run")...); r.Code != 125 || !strings.Contains(r.Err, "there is no user namespace") {
 		t.Errorf("%+v", r)
 	}
+}
+
+// TestUserNamespaceRestricted: a user namespace begins with all capabilities in
+// its bounding set, those that nsboot's own lacks too (CAP_SYS_RESOURCE on some
+// machines). The container has the config's.
+func TestUserNamespaceRestricted(t *testing.T) {
+	setpriv, err := exec.LookPath("setpriv")
+	if err != nil {
+		skip(t, "no setpriv")
+	}
+	p := newMapped(t)
+	const status = "busybox grep -E 'Cap(Prm|Eff|Bnd)' /proc/self/status"
+	restricted := func(args ...string) result {
+		nsboot := filepath.Join(os.Getenv(workEnv), "nsboot")
+		return p.result(p.command(append([]string{setpriv, "--bounding-set=-sys_resource,-sys_time", nsboot}, p.as("", args...)...)...))
+	}
+	const want = "CapPrm: 0000000000201003 CapEff: 0000000000201003 CapBnd: 0000000000201003"
+	if r := restricted("run", "--", "sh", "-c", status); strings.Join(strings.Fields(r.Out), " ") != want {
+		t.Errorf("run: %+v", r)
+	}
+	p.good(p.as("", "run", "--detach", "web")...)
+	if r := restricted("exec", "web", "sh", "-c", status); strings.Join(strings.Fields(r.Out), " ") != want {
+		t.Errorf("exec: %+v", r)
+	}
+	p.good(p.as("", "delete", "--force", "web")...)
 }
