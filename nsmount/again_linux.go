@@ -179,7 +179,11 @@ func explainUserNS(err error) error {
 	case errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EUSERS):
 		return fmt.Errorf("%w: there are as many, or as many nested, as user.max_user_namespaces and the kernel allow", what)
 	case errors.Is(err, unix.EPERM):
-		return fmt.Errorf("%w: a seccomp filter, a chroot, or the kernel's configuration forbids it", what)
+		err := fmt.Errorf("%w: a seccomp filter, a chroot, or the kernel's configuration forbids it", what)
+		if os.Geteuid() == 0 {
+			return &HintError{err, "root has no CAP_SYS_ADMIN here: in a container, start that with --privileged, or with --security-opt seccomp=unconfined"}
+		}
+		return err
 	}
 	return what
 }

@@ -61,6 +61,20 @@ func (p *Process) AddCapability(name string) error {
 	return nil
 }
 
+// GrantOnly takes out of the process's sets what is not in have, and names it.
+func (p *Process) GrantOnly(have uint64) (missing string) {
+	if p.Capabilities == nil {
+		return ""
+	}
+	c, all := *p.Capabilities, uint64(0)
+	for _, set := range []*uint64{&c.Bounding, &c.Effective, &c.Permitted, &c.Inheritable, &c.Ambient} {
+		all |= *set
+		*set &= have
+	}
+	p.Capabilities = &c
+	return capabilityList(all &^ have)
+}
+
 // compileCapabilities turns names into sets. runtime-spec has a runtime warn
 // of what the kernel cannot grant: an unknown name, and a capability that one
 // set has without the set that the kernel takes it from. Those are left out,

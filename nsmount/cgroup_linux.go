@@ -74,8 +74,9 @@ func (b *builder) cgroupHybrid(s *Step, set uint64) error {
 	if err != nil {
 		return err
 	}
-	if len(list) == 0 {
-		return fmt.Errorf("mount cgroup: this host has no cgroups mounted below /sys/fs/cgroup: %w", unix.ENOENT)
+	if len(list) == 0 { // as in a container that was not given any
+		b.report("%s: no cgroups are mounted below /sys/fs/cgroup here: an empty, read-only directory stands in", s.Origin)
+		set |= unix.MOUNT_ATTR_RDONLY
 	}
 	tree, err := b.k.newFS("tmpfs", "tmpfs", []string{"mode=0755"}, set&^unix.MOUNT_ATTR_RDONLY)
 	if err != nil {

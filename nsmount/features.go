@@ -43,5 +43,5 @@ func CapabilityNames() []string {
 // NamespaceTypes lists the namespaces that a process can be given, in
 // runtime-spec's words.
 func NamespaceTypes() []string {
-	return []string{"cgroup", "ipc", "mount", "network", "pid", "time", "user", "uts"}
+	return []string{"cgroup", "ipc", "mount", "network", "pid", "time", "uts"}
 }

@@ -118,10 +118,19 @@ func (m *goMessage) name() string { return unix.ByteSliceToString(m.exe[:]) }
 
 // idWhy explains an errno of setresuid, setresgid and setgroups.
 func idWhy(errno syscall.Errno) string {
+	if errno == unix.EPERM && setgroupsDenied() {
+		return "process.user.additionalGids: /proc/self/setgroups says deny, as in each user namespace whose group ids an ordinary user has written; without the list it boots"
+	}
 	if errno == unix.EINVAL {
 		return "the user namespace has no such id: see /proc/self/uid_map and gid_map; /etc/subuid and /etc/subgid grant an ordinary user more"
 	}
 	return ""
+}
+
+// setgroupsDenied reports whether the user namespace has given up setgroups(2).
+func setgroupsDenied() bool {
+	text, err := readKernelFile("/proc/self/setgroups")
+	return err == nil && string(text) == "deny\n"
 }
 
 // execWhy explains an errno of execve, given that the file was found before.

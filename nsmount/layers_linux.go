@@ -107,7 +107,7 @@ func (b *builder) needLayers(rootSrc int) ([]layered, error) {
 	for i := range b.plan.Steps {
 		s := &b.plan.Steps[i]
 		ro := slices.Contains(s.Flags, "ro") || slices.Contains(s.Flags, "rro")
-		if s.Op != OpRoot && s.Op != OpBind || s.Overlay == nil && (!ro || len(s.Stubs) == 0) {
+		if s.Op != OpRoot && s.Op != OpBind || s.Overlay == nil && len(s.Stubs) == 0 {
 			continue
 		}
 		src := rootSrc
@@ -122,9 +122,16 @@ func (b *builder) needLayers(rootSrc int) ([]layered, error) {
 			}
 		}
 		l := layered{index: i, step: s, src: src, host: -1, parent: -1, base: -1}
+		if s.Overlay == nil && !ro && !onReadOnly(src) {
+			l.close()
+			continue // what is missing is made there
+		}
 		var err error
 		if l.missing, err = b.missing(s, src); err == nil && (s.Overlay != nil && !isSpecial(src) || len(l.missing) > 0) {
 			b.lacks(s, l.missing)
+			if s.Overlay == nil && !ro {
+				b.report("%s: %s is on a read-only file system: the mount points that it lacks are in a layer of their own", s.Origin, s.Source)
+			}
 			if err = b.openByPath(&l); err == nil {
 				list = append(list, l)
 				continue
@@ -136,6 +143,13 @@ func (b *builder) needLayers(rootSrc int) ([]layered, error) {
 		}
 	}
 	return list, nil
+}
+
+// onReadOnly reports whether nothing can be made in a tree though its config says
+// nothing of it: it is on a file system, or on a mount, that is read-only.
+func onReadOnly(fd int) bool {
+	var st unix.Statfs_t
+	return unix.Fstatfs(fd, &st) == nil && st.Flags&unix.ST_RDONLY != 0
 }
 
 // isSpecial reports whether fd is a socket, a device or a FIFO: there is nothing

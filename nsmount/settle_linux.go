@@ -28,7 +28,11 @@ func (n *namespaces) settle() error {
 	}
 	if n.newFlags&unix.CLONE_NEWNET != 0 {
 		if err := loopbackUp(); err != nil {
-			return fmt.Errorf("linux.namespaces network: bring up lo: %w", nsError(err))
+			err = fmt.Errorf("linux.namespaces network: bring up lo: %w", err)
+			if errors.Is(err, unix.EPERM) {
+				return &HintError{err, "this needs CAP_NET_ADMIN: inside a container, one with --privileged or --cap-add NET_ADMIN; or leave the network namespace out"}
+			}
+			return err
 		}
 	}
 	return nil

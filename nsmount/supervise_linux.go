@@ -201,10 +201,7 @@ func (l *launcher) release(exe string, cwdFD int) error {
 		r, err = l.readRecord()
 	}
 	switch {
-	case errors.Is(err, errExecuted):
-		return nil
-	case err == nil && r.stage == stageHeld && r.errno == 0:
-		l.readRecord() // its end of the pipe goes next: by then it has no descriptor too many
+	case errors.Is(err, errExecuted), err == nil && r.stage == stageHeld && r.errno == 0:
 		return nil
 	case err != nil:
 		return fmt.Errorf("release the process: %w", err)

@@ -158,6 +158,9 @@ func (a *app) prepare(b *bundle, f *runFlags) (*prepared, error) {
 	for _, w := range plan.Warnings {
 		a.log.warning(w.String())
 	}
+	if err := a.grant(process); err != nil {
+		return nil, err
+	}
 	a.warnOf(process, plan.Profile)
 	a.debugSeccomp(process)
 	if err := checkHooks(b.spec.Hooks); err != nil {

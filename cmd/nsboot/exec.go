@@ -80,6 +80,11 @@ func (a *app) exec(id string, cmd []string, f *execFlags) (int, error) {
 	if f.detach {
 		a.log.holdWarnings()
 	}
+	if same(fmt.Sprintf("/proc/%d/ns/user", state.Pid), "/proc/self/ns/user") {
+		if err := a.grant(p); err != nil {
+			return 0, err
+		}
+	}
 	a.warnOf(p, state.Profile)
 	o := nsmount.ExecOptions{PreserveFDs: f.preserve, ConsoleSocket: f.console, Listener: listener(p, a.shown(&state))}
 	if o.Forked, err = joiner(state.Cgroups, state.Pid); err != nil {

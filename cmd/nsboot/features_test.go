@@ -29,11 +29,8 @@ func TestFeatures(t *testing.T) {
 		if got := slices.Contains(f.MountOptions, "tmpcopyup"); got != copyUp {
 			t.Errorf("%s: tmpcopyup listed: %v", profile, got)
 		}
-		if len(f.Linux.Namespaces) != 8 || !slices.Contains(f.Linux.Namespaces, "user") || !slices.Contains(f.Linux.Namespaces, "time") {
-			t.Errorf("%s: not every type of namespace: %q", profile, f.Linux.Namespaces)
-		}
-		if m := f.Linux.MemoryPolicy; m == nil || len(m.Modes) != 7 || len(m.Flags) != 3 {
-			t.Errorf("%s: memory policies: %+v", profile, m)
+		if slices.Contains(f.Linux.Namespaces, "user") {
+			t.Error("user namespaces are listed")
 		}
 		if c := f.Linux.Cgroup; !*c.V1 || !*c.V2 || *c.Systemd {
 			t.Errorf("cgroups: v1 %v, v2 %v, by systemd %v", *c.V1, *c.V2, *c.Systemd)

@@ -100,6 +100,10 @@ func (a *app) dispatch(name string, args []string) (int, error) {
 		if c.name == rest[0] {
 			if a.global.help {
 				rest = []string{c.name, "--help"}
+			} else if looksAtProcesses(c.name) {
+				if err := a.ownProc(); err != nil {
+					return 0, err
+				}
 			}
 			return c.run(a, rest[1:])
 		}

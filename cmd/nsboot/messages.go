@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"strings"
 	"syscall"
@@ -30,8 +31,25 @@ func (e *usageError) Hint() string  { return e.hint }
 
 // fail prints an error and returns the exit code for it.
 func (a *app) fail(err error) int {
-	a.log.error(err.Error(), hintOf(err))
+	hint := a.stateHint(err)
+	if hint == "" {
+		hint = hintOf(err)
+	}
+	a.log.error(err.Error(), hint)
 	return exitCode(err)
+}
+
+// stateHint is the one thing to do where the directory of states, or one that it
+// is in, cannot be used: an ordinary user without XDG_RUNTIME_DIR and HOME has none.
+func (a *app) stateHint(err error) string {
+	var p *fs.PathError
+	if !errors.As(err, &p) || !errors.Is(err, os.ErrPermission) && !errors.Is(err, syscall.EROFS) {
+		return ""
+	}
+	if root := a.global.store().Root; !isBelow(p.Path, root) && !isBelow(root, p.Path) {
+		return ""
+	}
+	return "nsboot notes there what it has to clean up: name a directory of your own with --root DIR, or set XDG_RUNTIME_DIR"
 }
 
 // hintOf finds the one thing to do about an error, if there is one.

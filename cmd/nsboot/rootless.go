@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"os/user"
@@ -14,6 +15,7 @@ import (
 	"github.com/nsboot/nsboot/internal/userns"
 	"github.com/nsboot/nsboot/nsmount"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
 )
 
 // errElsewhere ends a command that has been run by another nsboot, as root of a
@@ -22,11 +24,21 @@ type errElsewhere struct{ code int }
 
 func (e *errElsewhere) Error() string { return "done in a user namespace" }
 
+// mayMount reports whether this process can do root's work. Root of a container may
+// be no more than an ordinary user: without CAP_SYS_ADMIN.
+func mayMount() bool {
+	if os.Geteuid() != 0 {
+		return false
+	}
+	own, err := nsmount.OwnCapabilities()
+	return err != nil || own.Effective&(1<<unix.CAP_SYS_ADMIN) != 0
+}
+
 // asRoot has an ordinary user's command run as root of a new user namespace. It
 // returns nil for root, and an error for all others: of what failed, or
 // errElsewhere. spec, if there is one, may say which ids the namespace has.
 func (a *app) asRoot(command string, spec *specs.Spec) error {
-	if os.Geteuid() == 0 {
+	if mayMount() || a.global.rootless == rootlessIn {
 		return nil
 	}
 	if a.global.rootless == "false" {
@@ -70,7 +82,7 @@ const rootlessIn = "in"
 
 // asRootOf is asRoot in the user namespace of a container that runs.
 func (a *app) asRootOf(id string) error {
-	if os.Geteuid() == 0 || checkID(id) != nil {
+	if mayMount() || checkID(id) != nil {
 		return nil
 	}
 	state, err := a.global.store().Read(id)
@@ -106,6 +118,9 @@ func (a *app) again(ns nsmount.UserNamespace) error {
 // mapOwn gives a new user namespace the caller's own id as root, and what
 // /etc/subuid and /etc/subgid grant.
 func (a *app) mapOwn(pid int) error {
+	if os.Geteuid() == 0 {
+		return a.mapAll(pid)
+	}
 	name := ""
 	if u, err := user.Current(); err == nil {
 		name = u.Username
@@ -122,6 +137,33 @@ func (a *app) mapOwn(pid int) error {
 	}
 	a.log.debugf(fmt.Sprintf("user namespace: uid %d is root, and there is no other id: no newuidmap and newgidmap, or nothing granted by /etc/subuid and /etc/subgid", os.Getuid()))
 	return userns.Write(pid, uids[:1], gids[:1])
+}
+
+// mapAll is mapOwn for root without CAP_SYS_ADMIN, in a container: every id is
+// itself again, if the container lets its root say so, else root alone.
+func (a *app) mapAll(pid int) error {
+	var maps [2][]userns.Map
+	for i, file := range []string{"/proc/self/uid_map", "/proc/self/gid_map"} {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return err
+		}
+		maps[i] = userns.Read(string(text))
+		for j := range maps[i] {
+			maps[i][j].Host = maps[i][j].ID
+			// By having all ids the initial user namespace is told from the others.
+			maps[i][j].Size = min(maps[i][j].Size, math.MaxUint32-1)
+		}
+	}
+	own, err := nsmount.OwnCapabilities()
+	const needed = 1<<unix.CAP_SETUID | 1<<unix.CAP_SETGID | 1<<unix.CAP_SETFCAP
+	if err == nil && own.Effective&needed == needed {
+		a.log.debugf("user namespace: root has no CAP_SYS_ADMIN here: it has it in one where every id is itself")
+		return userns.Write(pid, maps[0], maps[1])
+	}
+	a.log.debugf("user namespace: root has no CAP_SYS_ADMIN here: it has it in one without any other id; CAP_SETUID, CAP_SETGID and CAP_SETFCAP would map the others")
+	one := []userns.Map{{Size: 1}}
+	return userns.Write(pid, one, one)
 }
 
 func granted(file, name string, uid int) []userns.Range {

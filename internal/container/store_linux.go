@@ -137,7 +137,7 @@ func lockDir(id, dir string, lock int) (*Container, error) {
 		return nil, fmt.Errorf("container %s: %w", id, ErrNotExist)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("container %s: %w", id, err)
+		return nil, fmt.Errorf("container %s: %w", id, &os.PathError{Op: "open", Path: dir, Err: err})
 	}
 	for err = unix.Flock(fd, lock); errors.Is(err, unix.EINTR); err = unix.Flock(fd, lock) {
 	}

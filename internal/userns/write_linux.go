@@ -42,6 +42,9 @@ func write(pid int, file, content string) error {
 
 func explain(what string, maps []Map, err error) error {
 	err = fmt.Errorf("map %s: %w", what, err)
+	if errors.Is(err, unix.EPERM) && os.Geteuid() == 0 {
+		return fmt.Errorf("%w: root's own id is mapped only by who has CAP_SETFCAP (Linux 5.12), others' by who has CAP_SETUID and CAP_SETGID", err)
+	}
 	if errors.Is(err, unix.EPERM) && (len(maps) != 1 || maps[0].Size != 1 || int(maps[0].Host) != os.Getuid()) {
 		return fmt.Errorf("%w: without privileges only the own id can be mapped, and what /etc/subuid and /etc/subgid grant by newuidmap and newgidmap", err)
 	}

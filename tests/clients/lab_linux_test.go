@@ -22,6 +22,7 @@ type engine struct {
 	t       testing.TB
 	dir     string // of the test
 	runtime string
+	driver  string // of the image store
 	conf    string // of CONTAINERS_CONF
 	names   int    // containers so far
 }
@@ -51,7 +52,7 @@ func newEngine(t testing.TB) *engine {
 			os.Remove(findingsFile())
 		}
 	})
-	return &engine{t: t, dir: dir, runtime: filepath.Join(work, "nsboot-oci"), conf: "/dev/null"}
+	return &engine{t: t, dir: dir, runtime: filepath.Join(work, "nsboot-oci"), driver: "vfs", conf: "/dev/null"}
 }
 
 // name is a new container's name, after the test. The container is removed at the
@@ -122,8 +123,8 @@ func (e *engine) image() string {
 // stores are the flags that keep podman to the tests' directories.
 func (e *engine) stores() []string {
 	store := filepath.Join(os.Getenv(workEnv), "podman")
-	return []string{"--root", filepath.Join(store, "root"), "--runroot", filepath.Join(store, "run"), "--tmpdir", filepath.Join(store, "tmp"),
-		"--storage-driver=vfs", "--events-backend=file"}
+	return []string{"--root", filepath.Join(store, e.driver), "--runroot", filepath.Join(store, "run", e.driver), "--tmpdir", filepath.Join(store, "tmp", e.driver),
+		"--storage-driver=" + e.driver, "--events-backend=file"}
 }
 
 // environ is the environment of every podman.

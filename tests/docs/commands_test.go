@@ -19,8 +19,8 @@ var (
 var foreignFlags = map[string]bool{
 	"network": true, "platform": true, "overlay2": true, // runsc
 	"user": true, "map-root-user": true, "mount": true, // unshare
-	"one-file-system": true,                                                                                                                                                  // rm
-	"rm":              true, "volume": true, "name": true, "time": true, "tmpfs": true, "ulimit": true, "memory": true, "tag": true, "security-opt": true, "isolation": true, // podman
+	"one-file-system": true,                                                                                                                                                                      // rm
+	"rm":              true, "volume": true, "name": true, "time": true, "tmpfs": true, "ulimit": true, "memory": true, "tag": true, "security-opt": true, "isolation": true, "privileged": true, // podman
 	"runc-binary": true, // ctr
 	"force":       true, // nsboot delete; read by hand
 	"help":        true,
