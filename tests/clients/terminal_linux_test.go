@@ -97,7 +97,7 @@ func TestContainerdTerminal(t *testing.T) {
 	d := newDaemon(t)
 	root := d.rootfs()
 	s := screen.Open(t, 29, 93)
-	cmd := d.at(s, d.command, d.runArgs([]string{"--rm", "--tty"}, root, "a", "/bin/sh", "-c", look+"read x; echo got $x; stty size; exit 3")...)
+	cmd := d.at(s, d.command, d.runArgs([]string{"--rm", "--tty"}, root, "a", "/bin/sh", "-c", look+"read x; echo got $x; until stty size 2> /dev/null; do sleep 0.05; done; exit 3")...) // ctr sends the size when it comes to it
 	s.Await("/dev/pts/0\n88:0\nthree\n")
 	s.Type("typed\r")
 	s.Await("got typed\n29 93\n")
