@@ -99,7 +99,7 @@ func nsbootCommand(w world, r row, _ []string) ([]string, []byte) {
 	if r.root == overlayRoot {
 		argv = append(argv, "--overlay=root")
 	}
-	return append(argv, "run", "--bundle", w.path("bundle"), containerID()), nil
+	return append(argv, "run", "--bundle", w.path("bundle")), nil // without an ID, which would have it recorded
 }
 
 func ociCommand(global ...string) func(world, row, []string) ([]string, []byte) {
