@@ -13,7 +13,7 @@ BUILDFLAGS  := -trimpath -buildmode=exe -ldflags "-s -w -X main.version=$(VERSIO
 export CGO_ENABLED := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help build test demo golden lint e2e parity bench check install clean
+.PHONY: help build test demo golden lint e2e parity validate bench check install clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -42,10 +42,13 @@ e2e: demo ## the demo, then the end-to-end tests alone
 parity: build ## compare nsboot with the recorded and the installed runtimes
 	cd tests/parity && NSBOOT_BIN=$(CURDIR)/bin/nsboot $(GO) test -count=1 -live
 
+validate: build ## have nsboot judged by the OCI's runtime-tools (root)
+	NSBOOT_BIN=$(CURDIR)/bin/nsboot $(GO) run ./tests/validate
+
 bench: build ## time booting busybox next to bwrap, crun, runc and a C floor (root)
 	$(GO) run ./tests/bench
 
-check: lint test e2e parity ## all that CI runs
+check: lint test e2e parity validate ## all that CI runs
 
 install: build ## install to PREFIX (/usr/local), below DESTDIR if that is set
 	install -d $(DESTDIR)$(PREFIX)/bin
