@@ -55,11 +55,25 @@ func outside() error {
 		return err
 	}
 	defer os.Remove(work)
+	defer removeCgroups()
 	cmd := exec.Command("/proc/self/exe", os.Args[1:]...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	cmd.Env = append(os.Environ(), workEnv+"="+work, "TMPDIR="+work)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: unix.CLONE_NEWNS, Cloneflags: unix.CLONE_NEWPID, Pdeathsig: unix.SIGKILL}
 	return cmd.Run()
+}
+
+// removeCgroups takes away the parents of the cases' cgroups, which stay behind under
+// any runtime. Whatever holds a process is not removed.
+func removeCgroups() {
+	for _, name := range []string{"testdir/cgrouptest", "testdir", "cgrouptest"} {
+		for _, pattern := range []string{"/sys/fs/cgroup/", "/sys/fs/cgroup/*/"} {
+			dirs, _ := filepath.Glob(pattern + name)
+			for _, dir := range dirs {
+				os.Remove(dir)
+			}
+		}
+	}
 }
 
 // inside mounts what is to be the cases' own, builds all and runs it.
