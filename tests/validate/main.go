@@ -6,6 +6,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -66,13 +67,15 @@ func outside() error {
 // removeCgroups takes away the parents of the cases' cgroups, which stay behind under
 // any runtime. Whatever holds a process is not removed.
 func removeCgroups() {
-	for _, name := range []string{"testdir/cgrouptest", "testdir", "cgrouptest"} {
-		for _, pattern := range []string{"/sys/fs/cgroup/", "/sys/fs/cgroup/*/"} {
-			dirs, _ := filepath.Glob(pattern + name)
-			for _, dir := range dirs {
-				os.Remove(dir)
-			}
+	var dirs []string
+	filepath.WalkDir("/sys/fs/cgroup", func(p string, d fs.DirEntry, err error) error {
+		if err == nil && d.IsDir() && (d.Name() == "testdir" || d.Name() == "cgrouptest") {
+			dirs = append(dirs, p)
 		}
+		return nil
+	})
+	for _, dir := range slices.Backward(dirs) {
+		os.Remove(dir)
 	}
 }
 
