@@ -17,6 +17,8 @@ import (
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
+
+	"github.com/nsboot/nsboot/tests/testns"
 )
 
 // lab is a bundle, a --root and a place for cgroups.
@@ -34,12 +36,12 @@ type lab struct {
 func newLab(t testing.TB, namespaces ...specs.LinuxNamespaceType) *lab {
 	t.Helper()
 	if os.Geteuid() != 0 {
-		skip(t, "cgroups need root")
+		testns.Skip(t, "cgroups need root")
 	}
 	if procs, _ := filepath.Glob("/sys/fs/cgroup/*/cgroup.procs"); len(procs) == 0 && !unified() {
-		skip(t, "this host has no cgroups")
+		testns.Skip(t, "this host has no cgroups")
 	}
-	work := os.Getenv(workEnv)
+	work := testns.Work()
 	dir, err := os.MkdirTemp(work, "t")
 	if err != nil {
 		t.Fatal(err)
@@ -47,7 +49,7 @@ func newLab(t testing.TB, namespaces ...specs.LinuxNamespaceType) *lab {
 	l := &lab{t: t, dir: dir, root: filepath.Join(dir, "root"), bundle: filepath.Join(dir, "bundle"), top: "/nsboot-test-" + strconv.Itoa(os.Getpid()) + "-" + filepath.Base(dir)}
 	bin := filepath.Join(l.bundle, "rootfs/bin")
 	if err := errors.Join(os.MkdirAll(bin, 0o755), os.Link(filepath.Join(work, "busybox"), filepath.Join(bin, "busybox"))); err != nil {
-		skip(t, "no busybox: "+err.Error())
+		testns.Skip(t, "no busybox: "+err.Error())
 	}
 	for _, name := range []string{"sh", "cat", "echo", "sleep", "head", "grep", "ls", "mkdir", "true"} {
 		if err := os.Symlink("busybox", filepath.Join(bin, name)); err != nil {
@@ -166,7 +168,7 @@ func (l *lab) command(args ...string) *exec.Cmd {
 	if err != nil {
 		l.t.Fatal(err)
 	}
-	argv := append([]string{filepath.Join(os.Getenv(workEnv), "nsboot"), "--root", l.root}, args...)
+	argv := append([]string{filepath.Join(testns.Work(), "nsboot"), "--root", l.root}, args...)
 	if l.v2 && !unified() {
 		argv = append([]string{"sh", "-c", `mount -t cgroup2 none /sys/fs/cgroup && exec "$@"`, "sh"}, argv...)
 	}

@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/nsboot/nsboot/tests/testns"
 )
 
 // cgroupFile reads a file of a container's cgroup, under the name of v1 or of v2.
@@ -25,7 +27,7 @@ func needControllers(t *testing.T, names ...string) {
 	v2, _ := os.ReadFile("/sys/fs/cgroup/cgroup.controllers")
 	for _, name := range names {
 		if _, err := os.Stat("/sys/fs/cgroup/" + name + "/cgroup.procs"); err != nil && !strings.Contains(" "+string(v2)+" ", " "+name+" ") {
-			skip(t, "no cgroup controller "+name)
+			testns.Skip(t, "no cgroup controller "+name)
 		}
 	}
 }

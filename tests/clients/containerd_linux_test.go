@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/nsboot/nsboot/tests/testns"
 )
 
 // daemon is a containerd of the test's own, and nsboot for its shims.
@@ -27,7 +29,7 @@ func newDaemon(t testing.TB) *daemon {
 	e := newEngine(t)
 	for _, tool := range []string{"containerd", "containerd-shim-runc-v2", "ctr"} {
 		if _, err := exec.LookPath(tool); err != nil {
-			skip(t, "no "+tool)
+			testns.Skip(t, "no "+tool)
 		}
 	}
 	d := &daemon{e, filepath.Join(e.dir, "sock")}

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/nsboot/nsboot/tests/testns"
 )
 
 // applets are the names that the root has for busybox.
@@ -31,15 +33,15 @@ type engine struct {
 func newEngine(t testing.TB) *engine {
 	t.Helper()
 	if os.Geteuid() != 0 {
-		skip(t, "booting needs root")
+		testns.Skip(t, "booting needs root")
 	}
 	work := os.Getenv(workEnv)
 	if _, err := os.Stat(filepath.Join(work, "busybox")); err != nil {
-		skip(t, "no /bin/busybox")
+		testns.Skip(t, "no /bin/busybox")
 	}
 	for _, tool := range []string{"podman", "conmon"} {
 		if _, err := exec.LookPath(tool); err != nil {
-			skip(t, "no "+tool)
+			testns.Skip(t, "no "+tool)
 		}
 	}
 	dir, err := os.MkdirTemp(work, "t")

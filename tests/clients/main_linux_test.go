@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/nsboot/nsboot/tests/testns"
 )
 
 // The tests run as the third process: the first makes the directory that is only
@@ -150,12 +152,7 @@ func settle(work string) error {
 			return err
 		}
 	}
-	for _, from := range []string{"/bin/busybox", "/usr/bin/busybox"} {
-		if data, err := os.ReadFile(from); err == nil {
-			return os.WriteFile(filepath.Join(work, "busybox"), data, 0o755)
-		}
-	}
-	return nil
+	return testns.Busybox(work)
 }
 
 // verifies stands between a client and nsboot: it has each container that was
@@ -180,7 +177,7 @@ func installRuntimes(work string) error {
 	if err := os.Mkdir(filepath.Join(work, "real"), 0o755); err != nil {
 		return err
 	}
-	if err := install(filepath.Join(work, "real/nsboot-oci")); err != nil {
+	if err := testns.Nsboot(filepath.Join(work, "real/nsboot-oci")); err != nil {
 		return err
 	}
 	if err := os.Symlink("nsboot-oci", filepath.Join(work, "real/nsboot-runsc")); err != nil {
@@ -192,31 +189,4 @@ func installRuntimes(work string) error {
 		}
 	}
 	return nil
-}
-
-// install puts what is tested in its place: NSBOOT_BIN, or what the tree builds.
-func install(to string) error {
-	if bin := os.Getenv("NSBOOT_BIN"); bin != "" {
-		data, err := os.ReadFile(bin)
-		if err != nil {
-			return err
-		}
-		return os.WriteFile(to, data, 0o755)
-	}
-	build := exec.Command("go", "build", "-trimpath", "-buildmode=exe", "-ldflags", "-s -w", "-o", to, "../../cmd/nsboot")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		return fmt.Errorf("go build: %w\n%s", err, out)
-	}
-	return nil
-}
-
-// skip skips a test where the machine lacks something; under NSBOOT_MUST_RUN=1
-// that is a failure.
-func skip(t testing.TB, why string) {
-	t.Helper()
-	if os.Getenv("NSBOOT_MUST_RUN") == "1" {
-		t.Fatal("NSBOOT_MUST_RUN=1, but: ", why)
-	}
-	t.Skip(why)
 }

@@ -13,6 +13,8 @@ import (
 	"github.com/nsboot/nsboot/internal/viewdiff"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
+
+	"github.com/nsboot/nsboot/tests/testns"
 )
 
 // TestItself: nsboot and nsboot differ in nothing, twenty times running.
@@ -202,7 +204,7 @@ func TestFailedSandbox(t *testing.T) {
 // TestInterrupted: a signal ends the runtimes, and nothing is left.
 func TestInterrupted(t *testing.T) {
 	l := newLab(t)
-	mark := filepath.Join(os.Getenv(workEnv), "hangs")
+	mark := filepath.Join(testns.Work(), "hangs")
 	hangs := l.script(`[ "$1" = run ] || exit 0` + "\n" + nsboot() + ` "$@" > /dev/null; echo $$ > ` + mark + "\nexec sleep 1000\n")
 	for _, sig := range []syscall.Signal{unix.SIGINT, unix.SIGTERM} {
 		cmd := l.command(nsboot(), "compare", "--with", hangs)

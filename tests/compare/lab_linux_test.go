@@ -17,6 +17,8 @@ import (
 	"github.com/nsboot/nsboot/internal/viewdiff"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
+
+	"github.com/nsboot/nsboot/tests/testns"
 )
 
 // lab is a bundle of busybox, and a directory for temporary files.
@@ -34,9 +36,9 @@ type lab struct {
 func newLab(t testing.TB) *lab {
 	t.Helper()
 	if os.Geteuid() != 0 {
-		skip(t, "booting needs root")
+		testns.Skip(t, "booting needs root")
 	}
-	work := os.Getenv(workEnv)
+	work := testns.Work()
 	dir, err := os.MkdirTemp(work, "bundle-")
 	must(t, err)
 	tmp, err := os.MkdirTemp(work, "tmp-")
@@ -118,7 +120,7 @@ type result struct {
 	Out, Err string
 }
 
-func nsboot() string { return filepath.Join(os.Getenv(workEnv), "nsboot") }
+func nsboot() string { return filepath.Join(testns.Work(), "nsboot") }
 
 // run runs nsboot in the bundle's directory.
 func (l *lab) run(args ...string) result {
@@ -166,7 +168,7 @@ func (l *lab) read(code int, r result) *viewdiff.Report {
 // script writes an executable shell script in the work directory.
 func (l *lab) script(text string) string {
 	l.t.Helper()
-	f, err := os.CreateTemp(os.Getenv(workEnv), "script-")
+	f, err := os.CreateTemp(testns.Work(), "script-")
 	must(l.t, err)
 	_, err = f.WriteString("#!/bin/sh\n" + text)
 	must(l.t, errors.Join(err, f.Chmod(0o755), f.Close()))
@@ -178,7 +180,7 @@ func runtime(t testing.TB, name string) string {
 	t.Helper()
 	file, err := exec.LookPath(name)
 	if err != nil {
-		skip(t, err.Error())
+		testns.Skip(t, err.Error())
 	}
 	return file
 }

@@ -1,102 +1,20 @@
 package compare
 
 import (
-	"errors"
-	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"syscall"
 	"testing"
 
-	"golang.org/x/sys/unix"
-)
-
-const (
-	workEnv   = "NSBOOT_COMPARE_WORK" // set in the run inside the mount namespace: the directory of all bundles, a tmpfs
-	binaryEnv = "NSBOOT_BIN"          // the nsboot to test; built if unset
+	"github.com/nsboot/nsboot/tests/testns"
 )
 
 // TestMain runs the tests once more in a mount namespace of their own.
 func TestMain(m *testing.M) {
-	if os.Geteuid() != 0 {
-		os.Exit(m.Run()) // each test says that it needs root
-	}
-	work := os.Getenv(workEnv)
-	if work == "" {
-		os.Exit(outside())
-	}
-	if err := settle(work); err != nil {
-		fmt.Fprintln(os.Stderr, "compare:", err)
-		os.Exit(1)
-	}
-	os.Exit(m.Run())
+	testns.Main(m, "compare", settle)
 }
 
-// outside starts the tests in the namespace and removes the directory that was
-// only a mount point.
-func outside() int {
-	work, err := os.MkdirTemp("", "nsboot-tests-compare-")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "compare:", err)
-		return 1
-	}
-	defer os.Remove(work)
-	cmd := exec.Command("/proc/self/exe", os.Args[1:]...)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-	cmd.Env = append(os.Environ(), workEnv+"="+work)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: unix.CLONE_NEWNS, Pdeathsig: unix.SIGKILL}
-	err = cmd.Run()
-	var exit *exec.ExitError
-	switch {
-	case err == nil:
-		return 0
-	case errors.As(err, &exit) && exit.ExitCode() > 0:
-		return exit.ExitCode()
-	}
-	fmt.Fprintln(os.Stderr, "compare:", err)
-	return 1
-}
-
-// settle mounts the work directory and /run, and builds what is tested.
+// settle mounts the work directory and /run, and installs what is tested.
 func settle(work string) error {
-	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
-		return fmt.Errorf("make / private: %w", err)
-	}
-	for _, dir := range []string{work, "/run"} {
-		if err := unix.Mount("compare", dir, "tmpfs", 0, "mode=755"); err != nil {
-			return fmt.Errorf("tmpfs on %s: %w", dir, err)
-		}
-	}
-	binary := filepath.Join(work, "nsboot")
-	if given := os.Getenv(binaryEnv); given != "" {
-		if err := copyFile(given, binary); err != nil {
-			return err
-		}
-	} else {
-		build := exec.Command("go", "build", "-trimpath", "-buildmode=exe", "-ldflags", "-s -w", "-o", binary, "../../cmd/nsboot")
-		build.Env = append(os.Environ(), "CGO_ENABLED=0")
-		if out, err := build.CombinedOutput(); err != nil {
-			return fmt.Errorf("go build: %w\n%s", err, out)
-		}
-	}
-	return copyFile("/bin/busybox", filepath.Join(work, "busybox"))
-}
-
-func copyFile(from, to string) error {
-	data, err := os.ReadFile(from)
-	if err != nil {
+	if err := testns.Private(work, "/run"); err != nil {
 		return err
 	}
-	return os.WriteFile(to, data, 0o755)
-}
-
-// skip skips a test where the machine lacks something; under NSBOOT_MUST_RUN=1
-// that is a failure.
-func skip(t testing.TB, why string) {
-	t.Helper()
-	if os.Getenv("NSBOOT_MUST_RUN") == "1" {
-		t.Fatal("NSBOOT_MUST_RUN=1, but: ", why)
-	}
-	t.Skip(why)
+	return testns.Install(work)
 }

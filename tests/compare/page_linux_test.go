@@ -12,6 +12,8 @@ import (
 
 	"github.com/nsboot/nsboot/internal/fsbench"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"github.com/nsboot/nsboot/tests/testns"
 )
 
 // measureScript, in a copy of a page, writes down what is wider than its place.
@@ -48,7 +50,7 @@ func TestPage(t *testing.T) {
 	must(t, os.WriteFile(l.path("data/<b>\"&'\x1b[31m \xff"), nil, 0o644))
 	l.spec.Mounts = append(l.spec.Mounts, specs.Mount{Destination: "/a/rather/long/destination/of/a/mount/" + strings.Repeat("x", 100), Type: "tmpfs", Source: "tmpfs"})
 	l.save()
-	page := filepath.Join(os.Getenv(workEnv), "page.html")
+	page := filepath.Join(testns.Work(), "page.html")
 	other := l.script(`[ "$1" = run ] && sed -i 's/"noexec","size=1m"/"size=1m"/' "$3/config.json"` + "\nexec " + nsboot() + ` "$@"` + "\n")
 	r := l.run("compare", "--time", "--html", page, "--with", "runsc --network=none --overlay2=none --root="+l.tmp+"-runsc", "--with", other)
 	if r.Code != 1 || r.Out != page+": unknown differences\n" {
@@ -130,7 +132,7 @@ func TestTimes(t *testing.T) {
 // browse runs a headless browser, whose profile is thrown away.
 func browse(t *testing.T, browser string, args ...string) string {
 	t.Helper()
-	dir, err := os.MkdirTemp(os.Getenv(workEnv), "browser-")
+	dir, err := os.MkdirTemp(testns.Work(), "browser-")
 	must(t, err)
 	args = append([]string{"--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars", "--virtual-time-budget=2000", "--user-data-dir=" + dir}, args...)
 	cmd := exec.Command(browser, args...)

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"github.com/nsboot/nsboot/tests/testns"
 )
 
 // record runs nsboot view --json in the bundle under a runtime.
@@ -26,7 +28,7 @@ func (l *lab) record(name string, runtime ...string) string {
 	if r.Code != 0 {
 		l.t.Fatalf("%v: exit %d: %s", runtime, r.Code, r.Err)
 	}
-	file := filepath.Join(os.Getenv(workEnv), name)
+	file := filepath.Join(testns.Work(), name)
 	must(l.t, os.WriteFile(file, []byte(r.Out), 0o644))
 	return file
 }
@@ -44,7 +46,7 @@ func TestRecorded(t *testing.T) {
 	if c := report.Comparisons[0]; c.Counts.Different == 0 || c.Counts.Known != 0 {
 		t.Errorf("runsc and oci: %+v", c.Counts)
 	}
-	page := filepath.Join(os.Getenv(workEnv), "recorded.html")
+	page := filepath.Join(testns.Work(), "recorded.html")
 	if r := l.run("compare", "--html", page, first, oci); r.Code != 1 || !strings.HasSuffix(r.Out, " unknown differences\n") {
 		t.Errorf("a page: exit %d: %s%s", r.Code, r.Out, r.Err)
 	}

@@ -1,113 +1,49 @@
 package e2e
 
 import (
-	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"syscall"
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/nsboot/nsboot/tests/testns"
 )
 
-// workEnv, set in the run inside the mount namespace, is the directory of all
-// bundles, a tmpfs; nsboot is what is tested.
-const (
-	workEnv = "NSBOOT_E2E_WORK"
-	nsboot  = "/run/nsboot-under-test"
-)
+// nsboot is what is tested.
+const nsboot = "/run/nsboot-under-test"
 
 // TestMain runs the tests once more in a mount namespace of their own.
 func TestMain(m *testing.M) {
 	if verb := os.Getenv(payloadEnv); verb != "" {
 		os.Exit(payload(verb))
 	}
-	if os.Geteuid() != 0 {
-		os.Exit(m.Run()) // each test says that it needs root
-	}
-	work := os.Getenv(workEnv)
-	if work == "" {
-		os.Exit(outside())
-	}
-	if err := settle(work); err != nil {
-		fmt.Fprintln(os.Stderr, "e2e:", err)
-		os.Exit(1)
-	}
-	os.Exit(m.Run())
+	testns.Main(m, "e2e", settle)
 }
 
-// outside starts the tests in the namespace and removes the directory that was
-// only a mount point.
-func outside() int {
-	work, err := os.MkdirTemp("", "nsboot-e2e-")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "e2e:", err)
-		return 1
-	}
-	defer os.Remove(work)
-	cmd := exec.Command("/proc/self/exe", os.Args[1:]...)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-	cmd.Env = append(os.Environ(), workEnv+"="+work)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: unix.CLONE_NEWNS, Pdeathsig: unix.SIGKILL}
-	err = cmd.Run()
-	var exit *exec.ExitError
-	switch {
-	case err == nil:
-		return 0
-	case errors.As(err, &exit) && exit.ExitCode() > 0:
-		return exit.ExitCode()
-	}
-	fmt.Fprintln(os.Stderr, "e2e:", err)
-	return 1
-}
-
-// settle mounts the work directory and /run, and builds what is tested.
+// settle mounts the work directory and /run, and installs what is tested.
 func settle(work string) error {
-	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
-		return fmt.Errorf("make / private: %w", err)
-	}
-	for _, dir := range []string{work, "/run"} {
-		if err := unix.Mount("e2e", dir, "tmpfs", 0, "mode=755"); err != nil {
-			return fmt.Errorf("tmpfs on %s: %w", dir, err)
-		}
+	if err := testns.Private(work, "/run"); err != nil {
+		return err
 	}
 	// Shared, as a host of systemd's is, so that what a boot lets out is seen here.
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_SHARED, ""); err != nil {
 		return fmt.Errorf("make / shared: %w", err)
 	}
-	// Where the compiler has nothing to do this takes a second less than a boot of it.
-	build := exec.Command("go", "build", "-trimpath", "-buildmode=exe", "-ldflags", "-s -w", "-o", nsboot, "../../cmd/nsboot")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		return fmt.Errorf("go build: %w\n%s", err, out)
+	if err := testns.Build(nsboot, "../../cmd/nsboot"); err != nil {
+		return err
 	}
-	for _, from := range []string{"/bin/busybox", "/usr/bin/busybox"} {
-		if data, err := os.ReadFile(from); err == nil {
-			return os.WriteFile(filepath.Join(work, "busybox"), data, 0o755)
-		}
-	}
-	return nil
-}
-
-// skip skips a test where the machine lacks something; under NSBOOT_MUST_RUN=1
-// that is a failure.
-func skip(t testing.TB, why string) {
-	t.Helper()
-	if os.Getenv("NSBOOT_MUST_RUN") == "1" {
-		t.Fatal("NSBOOT_MUST_RUN=1, but: ", why)
-	}
-	t.Skip(why)
+	return testns.Busybox(work)
 }
 
 // workDir is a fresh directory on the tests' own tmpfs.
 func workDir(t testing.TB) string {
 	t.Helper()
 	if os.Geteuid() != 0 {
-		skip(t, "booting needs root")
+		testns.Skip(t, "booting needs root")
 	}
-	dir, err := os.MkdirTemp(os.Getenv(workEnv), "t")
+	dir, err := os.MkdirTemp(testns.Work(), "t")
 	if err == nil {
 		err = os.Chmod(dir, 0o755)
 	}
@@ -120,9 +56,9 @@ func workDir(t testing.TB) string {
 // busyboxFile is a busybox on the same file system as the bundles, to be linked.
 func busyboxFile(t testing.TB) string {
 	t.Helper()
-	name := filepath.Join(os.Getenv(workEnv), "busybox")
+	name := filepath.Join(testns.Work(), "busybox")
 	if _, err := os.Stat(name); err != nil {
-		skip(t, "no /bin/busybox")
+		testns.Skip(t, "no /bin/busybox")
 	}
 	return name
 }

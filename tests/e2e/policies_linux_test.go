@@ -8,6 +8,8 @@ import (
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
+
+	"github.com/nsboot/nsboot/tests/testns"
 )
 
 // policyBundles are one that nsboot becomes the process of, and one that has a child.
@@ -82,7 +84,7 @@ func TestPersonality(t *testing.T) {
 // TestMemoryPolicy: /proc/self/numa_maps shows the policy of each mapping.
 func TestMemoryPolicy(t *testing.T) {
 	if _, err := os.Stat("/proc/self/numa_maps"); err != nil {
-		skip(t, "the kernel is built without NUMA")
+		testns.Skip(t, "the kernel is built without NUMA")
 	}
 	for name, b := range policyBundles(t) {
 		for _, c := range []struct {
@@ -150,7 +152,7 @@ func clocks() int {
 func clockBundle(t *testing.T) *bundle {
 	t.Helper()
 	if _, err := os.Stat("/proc/self/timens_offsets"); err != nil {
-		skip(t, "the kernel has no time namespaces")
+		testns.Skip(t, "the kernel has no time namespaces")
 	}
 	b := newBundle(t).namespaces(specs.TimeNamespace)
 	data, err := os.ReadFile("/proc/self/exe")

@@ -10,6 +10,8 @@ import (
 
 	"github.com/nsboot/nsboot/tests/screen"
 	"golang.org/x/sys/unix"
+
+	"github.com/nsboot/nsboot/tests/testns"
 )
 
 // TestCallersTerminal: without process.terminal the process has the caller's
@@ -68,7 +70,7 @@ func TestCtrlC(t *testing.T) {
 func TestStopped(t *testing.T) {
 	bash, err := exec.LookPath("bash")
 	if err != nil {
-		skip(t, "bash is not installed")
+		testns.Skip(t, "bash is not installed")
 	}
 	for name, b := range killBundles(t) {
 		t.Run(name, func(t *testing.T) {

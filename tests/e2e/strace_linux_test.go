@@ -8,13 +8,15 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/nsboot/nsboot/tests/testns"
 )
 
 func needStrace(t *testing.T) string {
 	t.Helper()
 	path, err := exec.LookPath("strace")
 	if err != nil {
-		skip(t, "strace is not installed")
+		testns.Skip(t, "strace is not installed")
 	}
 	return path
 }

@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"github.com/nsboot/nsboot/tests/testns"
 )
 
 // TestRunDetach: create and start in one.
@@ -84,7 +86,7 @@ func TestProfileByName(t *testing.T) {
 	} {
 		link := filepath.Join(bin, c.name)
 		os.Remove(link)
-		if err := os.Symlink(filepath.Join(os.Getenv(workEnv), "nsboot"), link); err != nil {
+		if err := os.Symlink(filepath.Join(testns.Work(), "nsboot"), link); err != nil {
 			t.Fatal(err)
 		}
 		for _, first := range [][]string{{"--root", l.root}, nil} { // with global flags and without

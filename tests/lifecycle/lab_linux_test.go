@@ -16,6 +16,8 @@ import (
 	"time"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"github.com/nsboot/nsboot/tests/testns"
 )
 
 // lab is a bundle, and a --root of its own.
@@ -34,11 +36,11 @@ type lab struct {
 func newLab(t testing.TB, namespaces ...specs.LinuxNamespaceType) *lab {
 	t.Helper()
 	if os.Geteuid() != 0 {
-		skip(t, "booting needs root")
+		testns.Skip(t, "booting needs root")
 	}
-	work := os.Getenv(workEnv)
+	work := testns.Work()
 	if _, err := os.Stat(filepath.Join(work, "busybox")); err != nil {
-		skip(t, "no /bin/busybox")
+		testns.Skip(t, "no /bin/busybox")
 	}
 	dir, err := os.MkdirTemp(work, "t")
 	if err != nil {
@@ -136,7 +138,7 @@ func (l *lab) runAs(change func(*exec.Cmd), args ...string) result {
 
 func (l *lab) command(ctx context.Context, args ...string) *exec.Cmd {
 	l.t.Helper()
-	cmd := exec.CommandContext(ctx, filepath.Join(os.Getenv(workEnv), "nsboot"), append([]string{"--root", l.root}, args...)...)
+	cmd := exec.CommandContext(ctx, filepath.Join(testns.Work(), "nsboot"), append([]string{"--root", l.root}, args...)...)
 	cmd.Dir, cmd.Env = l.bundle, []string{"PATH=/usr/bin:/bin"}
 	cmd.SysProcAttr = &syscall.SysProcAttr{}
 	var err error

@@ -15,10 +15,9 @@ import (
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
-)
 
-// workEnv, set in the run inside the mount namespace, is a tmpfs for all bundles.
-const workEnv = "NSBOOT_ROOTLESS_WORK"
+	"github.com/nsboot/nsboot/tests/testns"
+)
 
 // The users: one whom /etc/subuid and /etc/subgid grant ids, one whom they do not.
 const (
@@ -27,68 +26,18 @@ const (
 )
 
 func TestMain(m *testing.M) {
-	if os.Geteuid() != 0 {
-		os.Exit(m.Run()) // each test says that it needs root
-	}
-	work := os.Getenv(workEnv)
-	if work == "" {
-		os.Exit(outside())
-	}
-	if err := settle(work); err != nil {
-		fmt.Fprintln(os.Stderr, "rootless:", err)
-		os.Exit(1)
-	}
-	os.Exit(m.Run())
+	testns.Main(m, "rootless", settle)
 }
 
-func outside() int {
-	work, err := os.MkdirTemp("", "nsboot-rootless-")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "rootless:", err)
-		return 1
-	}
-	defer os.Remove(work)
-	cmd := exec.Command("/proc/self/exe", os.Args[1:]...)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-	cmd.Env = append(os.Environ(), workEnv+"="+work)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: unix.CLONE_NEWNS, Pdeathsig: unix.SIGKILL}
-	err = cmd.Run()
-	var exit *exec.ExitError
-	switch {
-	case err == nil:
-		return 0
-	case errors.As(err, &exit) && exit.ExitCode() > 0:
-		return exit.ExitCode()
-	}
-	fmt.Fprintln(os.Stderr, "rootless:", err)
-	return 1
-}
-
-// settle mounts the work directory and builds what is tested.
+// settle mounts the work directory and installs what is tested.
 func settle(work string) error {
-	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
-		return fmt.Errorf("make / private: %w", err)
-	}
-	if err := unix.Mount("rootless", work, "tmpfs", 0, "mode=755"); err != nil {
-		return fmt.Errorf("tmpfs on %s: %w", work, err)
+	if err := testns.Private(work); err != nil {
+		return err
 	}
 	if err := introduce(work); err != nil {
 		return err
 	}
-	to := filepath.Join(work, "nsboot")
-	if bin := os.Getenv("NSBOOT_BIN"); bin != "" {
-		data, err := os.ReadFile(bin)
-		if err != nil {
-			return err
-		}
-		return os.WriteFile(to, data, 0o755)
-	}
-	build := exec.Command("go", "build", "-trimpath", "-buildmode=exe", "-ldflags", "-s -w", "-o", to, "../../cmd/nsboot")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		return fmt.Errorf("go build: %w\n%s", err, out)
-	}
-	return nil
+	return testns.Nsboot(filepath.Join(work, "nsboot"))
 }
 
 // introduce makes the two users known, in an /etc of the tests' own.
@@ -109,16 +58,6 @@ func introduce(work string) error {
 	return errors.Join(os.WriteFile("/etc/passwd", passwd, 0o644), os.WriteFile("/etc/subuid", grants, 0o644), os.WriteFile("/etc/subgid", grants, 0o644))
 }
 
-// skip skips a test where the machine lacks something; under NSBOOT_MUST_RUN=1
-// that is a failure.
-func skip(t testing.TB, why string) {
-	t.Helper()
-	if os.Getenv("NSBOOT_MUST_RUN") == "1" {
-		t.Fatal("NSBOOT_MUST_RUN=1, but: ", why)
-	}
-	t.Skip(why)
-}
-
 // person is an ordinary user with a bundle of their own.
 type person struct {
 	t    *testing.T
@@ -130,13 +69,13 @@ type person struct {
 func newPerson(t *testing.T, uid int) *person {
 	t.Helper()
 	if os.Geteuid() != 0 {
-		skip(t, "to be another user needs root")
+		testns.Skip(t, "to be another user needs root")
 	}
 	box, err := os.ReadFile("/bin/busybox")
 	if err != nil {
-		skip(t, "no /bin/busybox")
+		testns.Skip(t, "no /bin/busybox")
 	}
-	home, err := os.MkdirTemp(os.Getenv(workEnv), "home")
+	home, err := os.MkdirTemp(testns.Work(), "home")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -232,7 +171,7 @@ func (p *person) result(cmd *exec.Cmd) result {
 // nsboot runs it as the user.
 func (p *person) nsboot(args ...string) result {
 	p.t.Helper()
-	return p.result(p.command(append([]string{filepath.Join(os.Getenv(workEnv), "nsboot")}, args...)...))
+	return p.result(p.command(append([]string{filepath.Join(testns.Work(), "nsboot")}, args...)...))
 }
 
 // good is nsboot, which must succeed.

@@ -12,13 +12,15 @@ import (
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
+
+	"github.com/nsboot/nsboot/tests/testns"
 )
 
 // both runs a test as either user.
 func both(t *testing.T, f func(t *testing.T, p *person)) {
 	t.Run("granted ids", func(t *testing.T) {
 		if _, err := exec.LookPath("newuidmap"); err != nil {
-			skip(t, "no newuidmap")
+			testns.Skip(t, "no newuidmap")
 		}
 		f(t, newPerson(t, granted))
 	})
@@ -144,7 +146,7 @@ func TestDo(t *testing.T) {
 func TestSignals(t *testing.T) {
 	p := newPerson(t, alone)
 	for _, sig := range []unix.Signal{unix.SIGTERM, unix.SIGKILL} {
-		cmd := p.command(filepath.Join(os.Getenv(workEnv), "nsboot"), "run", "--", "sleep", "1000")
+		cmd := p.command(filepath.Join(testns.Work(), "nsboot"), "run", "--", "sleep", "1000")
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
@@ -167,10 +169,10 @@ func TestSignals(t *testing.T) {
 func TestOff(t *testing.T) {
 	p := newPerson(t, alone)
 	if _, err := exec.LookPath("setpriv"); err != nil {
-		skip(t, "no setpriv")
+		testns.Skip(t, "no setpriv")
 	}
 	// The limit is that of the user namespace in which it is written.
-	nsboot := filepath.Join(os.Getenv(workEnv), "nsboot")
+	nsboot := filepath.Join(testns.Work(), "nsboot")
 	cmd := p.command("sh", "-c", "echo 0 > /proc/sys/user/max_user_namespaces && exec setpriv --reuid 3002 --regid 3002 --clear-groups "+nsboot+" run -- id")
 	ids := []syscall.SysProcIDMap{{ContainerID: 0, HostID: 0, Size: 1}, {ContainerID: alone, HostID: alone, Size: 1}}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWUSER, UidMappings: ids, GidMappings: ids, GidMappingsEnableSetgroups: true}

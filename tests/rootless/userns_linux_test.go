@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"github.com/nsboot/nsboot/tests/testns"
 )
 
 const inner = 100000 // root of the containers below, outside
@@ -204,12 +206,12 @@ func TestBadMappings(t *testing.T) {
 func TestUserNamespaceRestricted(t *testing.T) {
 	setpriv, err := exec.LookPath("setpriv")
 	if err != nil {
-		skip(t, "no setpriv")
+		testns.Skip(t, "no setpriv")
 	}
 	p := newMapped(t)
 	const status = "busybox grep -E 'Cap(Prm|Eff|Bnd)' /proc/self/status"
 	restricted := func(args ...string) result {
-		nsboot := filepath.Join(os.Getenv(workEnv), "nsboot")
+		nsboot := filepath.Join(testns.Work(), "nsboot")
 		return p.result(p.command(append([]string{setpriv, "--bounding-set=-sys_resource,-sys_time", nsboot}, p.as("", args...)...)...))
 	}
 	const want = "CapPrm: 0000000000201003 CapEff: 0000000000201003 CapBnd: 0000000000201003"

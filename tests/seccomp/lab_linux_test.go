@@ -13,6 +13,8 @@ import (
 	"time"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"github.com/nsboot/nsboot/tests/testns"
 )
 
 // lab is a bundle with busybox and the probe, and a --root of its own.
@@ -27,11 +29,11 @@ var someCaps = []string{"CAP_AUDIT_WRITE", "CAP_KILL", "CAP_NET_BIND_SERVICE"}
 func newLab(t testing.TB) *lab {
 	t.Helper()
 	if os.Geteuid() != 0 {
-		skip(t, "booting needs root")
+		testns.Skip(t, "booting needs root")
 	}
-	work := os.Getenv(workEnv)
+	work := testns.Work()
 	if _, err := os.Stat(filepath.Join(work, "busybox")); err != nil {
-		skip(t, "no /bin/busybox")
+		testns.Skip(t, "no /bin/busybox")
 	}
 	dir, err := os.MkdirTemp(work, "t")
 	if err != nil {
@@ -99,7 +101,7 @@ type result struct {
 // nsboot runs a command of nsboot on the bundle.
 func (l *lab) nsboot(args ...string) result {
 	l.t.Helper()
-	return l.run(filepath.Join(os.Getenv(workEnv), "nsboot"), append([]string{"--profile=oci", "--root", l.path("root")}, args...)...)
+	return l.run(filepath.Join(testns.Work(), "nsboot"), append([]string{"--profile=oci", "--root", l.path("root")}, args...)...)
 }
 
 func (l *lab) run(name string, args ...string) result {

@@ -10,6 +10,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	moby "github.com/moby/profiles/seccomp"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"github.com/nsboot/nsboot/tests/testns"
 )
 
 // podmanProfile is where Debian has it.
@@ -30,7 +32,7 @@ func profiles(t testing.TB, l *lab) map[string]*specs.LinuxSeccomp {
 	t.Helper()
 	text, err := os.ReadFile(podmanProfile)
 	if err != nil {
-		skip(t, "podman's profile: "+err.Error())
+		testns.Skip(t, "podman's profile: "+err.Error())
 	}
 	out := make(map[string]*specs.LinuxSeccomp)
 	if out["podman"], err = moby.LoadProfile(string(text), l.spec); err != nil {
@@ -53,7 +55,7 @@ func TestVerdicts(t *testing.T) {
 	l := newLab(t)
 	runc, err := exec.LookPath("runc")
 	if err != nil {
-		skip(t, "no runc")
+		testns.Skip(t, "no runc")
 	}
 	strict := &specs.LinuxSeccomp{ // 386 and x32 are not in it; everything else ends the process
 		DefaultAction: specs.ActKillProcess, Architectures: []specs.Arch{specs.ArchX86_64}, // runc 1.1 gives no ENOSYS to an architecture that is not listed
