@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"github.com/nsboot/nsboot/tests/testns"
 )
 
 // capabilities are those that a nested nsboot needs, and those that the usual
@@ -24,7 +26,7 @@ func (l *lab) levels() {
 		root := filepath.Join(bundle, "rootfs")
 		if bundle != l.dir {
 			l.root(root)
-			if err := copyFile(filepath.Join(bundle, "config.json"), filepath.Join(l.dir, "config.json")); err != nil {
+			if err := testns.Copy(filepath.Join(bundle, "config.json"), filepath.Join(l.dir, "config.json")); err != nil {
 				l.t.Fatal(err)
 			}
 		}
@@ -35,8 +37,8 @@ func (l *lab) levels() {
 		})
 		bundle = filepath.Join(root, "bundle")
 		err := errors.Join(os.MkdirAll(bundle, 0o755), os.Mkdir(filepath.Join(root, "work"), 0o755),
-			copyFile(filepath.Join(root, "bin/nsboot"), l.nsboot), copyFile(filepath.Join(root, "bin/judge"), l.judge),
-			copyFile(filepath.Join(root, "work/busybox"), filepath.Join(l.dir, "busybox")), copyFile(filepath.Join(root, "other.json"), l.config))
+			testns.Copy(filepath.Join(root, "bin/nsboot"), l.nsboot), testns.Copy(filepath.Join(root, "bin/judge"), l.judge),
+			testns.Copy(filepath.Join(root, "work/busybox"), filepath.Join(l.dir, "busybox")), testns.Copy(filepath.Join(root, "other.json"), l.config))
 		if err != nil {
 			l.t.Fatal(err)
 		}

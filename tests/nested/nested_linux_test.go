@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"github.com/nsboot/nsboot/tests/testns"
 )
 
 // What --debug says where something stands in for what the kernel does not give.
@@ -124,7 +126,7 @@ func (l *lab) edit(dir string, change func(*specs.Spec)) {
 // root makes a root with busybox alone.
 func (l *lab) root(dir string) {
 	l.t.Helper()
-	err := errors.Join(os.MkdirAll(filepath.Join(dir, "bin"), 0o755), copyFile(filepath.Join(dir, "bin/busybox"), filepath.Join(l.dir, "busybox")))
+	err := errors.Join(os.MkdirAll(filepath.Join(dir, "bin"), 0o755), testns.Copy(filepath.Join(dir, "bin/busybox"), filepath.Join(l.dir, "busybox")))
 	for _, name := range []string{"sh", "ls", "cat"} {
 		err = errors.Join(err, os.Symlink("busybox", filepath.Join(dir, "bin", name)))
 	}
