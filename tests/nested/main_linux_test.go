@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-
 	"github.com/nsboot/nsboot/tests/testns"
 )
 
