@@ -97,10 +97,13 @@ func TestContainerdTerminal(t *testing.T) {
 	d := newDaemon(t)
 	root := d.rootfs()
 	s := screen.Open(t, 29, 93)
-	cmd := d.at(s, d.command, d.runArgs([]string{"--rm", "--tty"}, root, "a", "/bin/sh", "-c", look+"read x; echo got $x; until stty size 2> /dev/null; do sleep 0.05; done; exit 3")...) // ctr sends the size when it comes to it
+	cmd := d.at(s, d.command, d.runArgs([]string{"--rm", "--tty"}, root, "a", "/bin/sh", "-c", look+"read x; echo got $x; until stty size 2> /dev/null && read -t 1 x; do sleep 0.05; done; exit 3")...)
 	s.Await("/dev/pts/0\n88:0\nthree\n")
 	s.Type("typed\r")
+	// ctr sends the size when it comes to it, and keeps what was written last until
+	// there is more, or for ever: also with runc. So the size is written again.
 	s.Await("got typed\n29 93\n")
+	s.Type("end\r")
 	d.ends(cmd, 3)
 
 	if r := d.run([]string{"--detach"}, root, "b", "/bin/sh", "-c", "echo up > /up; exec sleep 1000"); r.Code != 0 {
@@ -108,10 +111,11 @@ func TestContainerdTerminal(t *testing.T) {
 	}
 	d.await("the process", func() bool { _, err := os.Stat(filepath.Join(root, "up")); return err == nil })
 	s = screen.Open(t, 24, 80)
-	cmd = d.at(s, d.command, "tasks", "exec", "--exec-id", "x", "--tty", "b", "sh", "-c", "tty; read x; echo got $x; exit 4")
+	cmd = d.at(s, d.command, "tasks", "exec", "--exec-id", "x", "--tty", "b", "sh", "-c", "tty; read x; until echo got $x; read -t 1 y; do :; done; exit 4")
 	s.Await("/dev/pts/0\n")
 	s.Type("typed\r")
 	s.Await("got typed\n")
+	s.Type("end\r")
 	d.ends(cmd, 4)
 	d.ctr("tasks", "kill", "--signal", "KILL", "b")
 	d.await("its end", func() bool { return strings.Contains(d.ctr("tasks", "list").Out, "STOPPED") })
