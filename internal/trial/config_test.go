@@ -11,7 +11,7 @@ import (
 
 const sample = `{
  "ociVersion": "1.0.2", "root": {"path": "rootfs", "readonly": true},
- "process": {"args": ["sh"], "cwd": "/work/dir", "terminal": true, "consoleSize": {"height": 1, "width": 2}, "x-ours": 1},
+ "process": {"args": ["sh"], "cwd": "/srv/dir", "terminal": true, "consoleSize": {"height": 1, "width": 2}, "x-ours": 1},
  "mounts": [
   {"destination": "/data", "type": "bind", "source": "data", "options": ["rw"]},
   {"destination": "/data/t", "type": "tmpfs", "source": "tmpfs"},
@@ -69,7 +69,7 @@ func TestLayout(t *testing.T) {
 			t.Errorf("%s: %v, want %v", p, got, want)
 		}
 	}
-	if l.cwd != "/work/dir" {
+	if l.cwd != "/srv/dir" {
 		t.Errorf("cwd %q", l.cwd)
 	}
 }
