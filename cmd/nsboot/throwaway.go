@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/nsboot/nsboot/internal/mounttree"
 	"github.com/nsboot/nsboot/nsmount"
 )
 
@@ -131,49 +132,18 @@ func kindOf(m hostMount) fsKind {
 // stacked on one place only the top one, of those below a place that was
 // mounted over later none.
 func visibleMounts(mounts []hostMount) []hostMount {
-	known := make(map[int]bool, len(mounts))
-	for _, m := range mounts {
-		known[m.id] = true
-	}
-	over := make(map[int][]int, len(mounts)) // by mount id: what is mounted on it
-	root := -1
+	table := make([]mounttree.Mount, len(mounts))
 	for i, m := range mounts {
-		switch {
-		case m.id != m.parent && known[m.parent]:
-			over[m.parent] = append(over[m.parent], i)
-		case m.point == "/":
-			root = i
-		}
-	}
-	if root < 0 {
-		return nil
+		table[i] = mounttree.Mount{ID: m.id, Parent: m.parent, Point: m.point}
 	}
 	var out []hostMount
-	for i, m := range mounts {
-		if land(mounts, over, root, m.point) == i {
-			out = append(out, m)
+	for i, seen := range mounttree.Visible(table) {
+		if seen {
+			out = append(out, mounts[i])
 		}
 	}
 	slices.SortStableFunc(out, func(a, b hostMount) int { return len(a.point) - len(b.point) })
 	return out
-}
-
-// land walks a path down from the root's mount and returns the mount that it
-// ends in.
-func land(mounts []hostMount, over map[int][]int, at int, p string) int {
-	for {
-		next := -1
-		for _, i := range over[mounts[at].id] {
-			q := mounts[i].point
-			if isBelow(p, q) && (next < 0 || len(q) <= len(mounts[next].point)) {
-				next = i
-			}
-		}
-		if next < 0 {
-			return at
-		}
-		at = next
-	}
 }
 
 // isBelow reports whether p is dir or lies below it; both are clean.

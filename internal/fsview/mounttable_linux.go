@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/moby/sys/mountinfo"
+	"github.com/nsboot/nsboot/internal/mounttree"
 	"golang.org/x/sys/unix"
 )
 
@@ -89,48 +90,21 @@ func Flags(f map[string]string) string {
 
 // visible parts the mounts that a path leads to from those that others cover.
 func visible(all []mount) (seen, hidden []mount) {
-	known := make(map[int]bool, len(all))
-	for _, m := range all {
-		known[m.id] = true
-	}
-	over := make(map[int][]int, len(all)) // by mount id: what is mounted on it
-	root := -1
+	table := make([]mounttree.Mount, len(all))
 	for i, m := range all {
-		switch {
-		case m.id != m.parent && known[m.parent]:
-			over[m.parent] = append(over[m.parent], i)
-		case m.path == "/":
-			root = i
-		}
+		table[i] = mounttree.Mount{ID: m.id, Parent: m.parent, Point: m.path}
 	}
-	for i, m := range all {
-		if root >= 0 && land(all, over, root, m.path) == i {
-			seen = append(seen, m)
+	for i, there := range mounttree.Visible(table) {
+		if there {
+			seen = append(seen, all[i])
 		} else {
-			hidden = append(hidden, m)
+			hidden = append(hidden, all[i])
 		}
 	}
 	byPath := func(a, b mount) int { return ComparePaths(a.path, b.path) }
 	slices.SortStableFunc(seen, byPath)
 	slices.SortStableFunc(hidden, byPath)
 	return seen, hidden
-}
-
-// land walks a path down from the root's mount and returns the mount that it
-// ends in.
-func land(all []mount, over map[int][]int, at int, p string) int {
-	for {
-		next := -1
-		for _, i := range over[all[at].id] {
-			if q := all[i].path; Below(p, q) && (next < 0 || len(q) <= len(all[next].path)) {
-				next = i
-			}
-		}
-		if next < 0 {
-			return at
-		}
-		at = next
-	}
 }
 
 // foundMounts finds mount points without a table: where the device number
